@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+// Four groups by what they need: unit (nothing), wire (nothing, heavier), integration (a real
+// PostgreSQL, identity provider and gateway), e2e (the CLI as a child process, in a pty).
+const project = (name: string, include: string[], testTimeout: number) => ({
+  test: { name, include, testTimeout, hookTimeout: 60_000, environment: 'node' as const },
+});
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    projects: [
+      project('unit', ['test/unit/**/*.test.ts', 'test/tidy.test.ts', 'test/wire/**/*.test.ts'], 10_000),
+      project('integration', ['test/integration/**/*.test.ts'], 60_000),
+      project('e2e', ['test/e2e/**/*.test.ts'], 60_000),
+    ],
+  },
+});
