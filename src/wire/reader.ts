@@ -1,0 +1,124 @@
+/**
+ * A bounds-checked cursor over the body of one message. Every read checks what is there before it slices;
+ * anything missing, left over or unterminated is a GwError `protocol_violation` that names the message.
+ * Slices are views into the body, so they live as long as the body does.
+ */
+import { GwError } from '../core/errors.ts';
+
+export class Reader {
+  readonly #body: Buffer;
+  readonly #what: string;
+  #at = 0;
+
+  /** @param what the message's name, for errors: `Bind` */
+  constructor(what: string, body: Buffer) {
+    this.#what = what;
+    this.#body = body;
+  }
+
+  u8(field: string): number {
+    return this.#body[this.#take(1, field)]!;
+  }
+
+  i16(field: string): number {
+    return this.#body.readInt16BE(this.#take(2, field));
+  }
+
+  u16(field: string): number {
+    return this.#body.readUInt16BE(this.#take(2, field));
+  }
+
+  i32(field: string): number {
+    return this.#body.readInt32BE(this.#take(4, field));
+  }
+
+  u32(field: string): number {
+    return this.#body.readUInt32BE(this.#take(4, field));
+  }
+
+  bytes(count: number, field: string): Buffer {
+    const from = this.#take(count, field);
+    return this.#body.subarray(from, from + count);
+  }
+
+  /** An int32 length and so many bytes; -1 is NULL. */
+  value(field: string): Buffer | null {
+    const length = this.i32(field);
+    if (length < -1) throw this.violation(`${field} has the length ${length}`);
+    return length === -1 ? null : this.bytes(length, field);
+  }
+
+  /** A count, and the guarantee that so many items of at least `itemBytes` can still be there. */
+  count(field: string, itemBytes: number): number {
+    return this.fits(this.u16(field), field, itemBytes);
+  }
+
+  fits(count: number, field: string, itemBytes: number): number {
+    if (count < 0 || count * itemBytes > this.left) throw this.violation(`it cannot hold ${count} ${field}`);
+    return count;
+  }
+
+  /** The bytes of a zero-terminated string, without the zero. */
+  terminated(field: string): Buffer {
+    const end = this.#body.indexOf(0, this.#at);
+    if (end < 0 || this.#at >= this.#body.length) throw this.violation(`${field} is not terminated`);
+    const bytes = this.#body.subarray(this.#at, end);
+    this.#at = end + 1;
+    return bytes;
+  }
+
+  /** A zero-terminated string, one character for each byte (see `ByteString`). */
+  name(field: string): string {
+    const bytes = this.terminated(field);
+    return bytes.length === 0 ? '' : bytes.toString('latin1');
+  }
+
+  /** A zero-terminated string as UTF-8; for display, since invalid bytes become U+FFFD. */
+  text(field: string): string {
+    return this.terminated(field).toString('utf8');
+  }
+
+  rest(): Buffer {
+    const from = this.#at;
+    this.#at = this.#body.length;
+    return this.#body.subarray(from);
+  }
+
+  get left(): number {
+    return this.#body.length - this.#at;
+  }
+
+  /** Nothing may follow. */
+  end(): void {
+    if (this.left > 0) throw this.violation(`${this.left} bytes are left over`);
+  }
+
+  violation(problem: string): GwError {
+    return malformed(this.#what, this.#body.length, problem);
+  }
+
+  #take(count: number, field: string): number {
+    if (count > this.left) throw this.violation(`it ends within ${field}`);
+    const from = this.#at;
+    this.#at += count;
+    return from;
+  }
+}
+
+/** The error of a message whose body is not what its type says. */
+export function malformed(what: string, bodyBytes: number, problem: string): GwError {
+  return new GwError('protocol_violation', `Malformed ${what} message with a body of ${bodyBytes} bytes.`, {
+    detail: `In this message, ${problem}.`,
+  });
+}
+
+const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Bytes as text, exactly; undefined when they are not UTF-8. */
+export function strictUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return STRICT_UTF8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
