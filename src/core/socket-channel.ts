@@ -1,0 +1,235 @@
+import { connect, type Socket } from 'node:net';
+import type { Channel, ChannelHandlers } from './channel.ts';
+import { LIMITS } from './limits.ts';
+import { writeCopy } from './write-copy.ts';
+
+/**
+ * Channels over sockets: TCP, unix and TLS.
+ *
+ * A dialled socket reads into one buffer that all dialled sockets of the process share. That is safe because
+ * the system call that fills it and the callback that hands it on are one synchronous step of the event loop,
+ * and a channel's data is valid only during the call. An idle connection therefore owns no read buffer.
+ * Accepted and TLS sockets cannot read that way; they deliver what Node allocated for them.
+ */
+
+/** What one read takes at most: enough that a bulk transfer is not bound by the number of system calls. */
+const READ_BUFFER_BYTES = 64 * 1024;
+
+let readBuffer: Buffer | undefined;
+
+/** Where to dial. */
+export type DialAddress =
+  | { readonly host: string; readonly port: number }
+  /** A unix socket, or a named pipe. */
+  | { readonly path: string };
+
+export interface DialOptions {
+  /** Gives up with the signal's reason and closes the socket. No effect once the promise is settled. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A {@link Channel} over a socket. Made by {@link socketChannel} and {@link dialChannel}. */
+export class SocketChannel implements Channel {
+  readonly #socket: Socket;
+  /** Reads through the shared buffer. */
+  readonly #direct: boolean;
+  #handlers: ChannelHandlers | undefined;
+  #failure: Error | undefined;
+  #isPaused = false;
+  /** The peer's end was met before `start`. */
+  #owesEnd = false;
+  /** Nothing more is sent: ended, destroyed or closed. */
+  #isSealed = false;
+  #isDestroyed = false;
+  #isClosed = false;
+  #isCloseTold = false;
+  #owesDrain = false;
+
+  constructor(socket: Socket, direct: boolean) {
+    this.#socket = socket;
+    this.#direct = direct;
+    // Listened to from the beginning: an error nobody hears would end the process.
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+    socket.on('drain', this.#onDrain);
+    socket.on('end', this.#onEnd);
+  }
+
+  start(handlers: ChannelHandlers): void {
+    if (this.#handlers !== undefined) throw new Error('A channel is started once.');
+    this.#handlers = handlers;
+    if (this.#owesEnd || this.#isClosed) process.nextTick(this.#deliverMissed);
+    if (this.#isClosed) return;
+    if (this.#direct) {
+      if (!this.#isPaused) this.#socket.read(0);
+      return;
+    }
+    if (this.#isPaused) this.#socket.pause();
+    this.#socket.on('data', this.#onData);
+    if (!this.#isPaused) this.#socket.resume();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#isSealed) return true;
+    writeCopy(this.#socket, chunk);
+    return this.#hasRoom();
+  }
+
+  /** As `write`, without the copy: the caller gives `chunk` away and must not change it any more. */
+  writeOwned(chunk: Uint8Array): boolean {
+    if (this.#isSealed) return true;
+    this.#socket.write(chunk);
+    return this.#hasRoom();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    if (this.#handlers !== undefined) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#handlers === undefined || this.#isDestroyed) return;
+    // On a direct socket `resume()` would also set the stream flowing one tick later, which undoes a `pause()`
+    // made in between; `read(0)` only starts the reading.
+    if (this.#direct) this.#socket.read(0);
+    else this.#socket.resume();
+  }
+
+  end(): void {
+    if (this.#isSealed) return;
+    this.#isSealed = true;
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#isSealed = true;
+    this.#isDestroyed = true;
+    this.#socket.destroy();
+  }
+
+  /**
+   * Lets go of the socket, not reading, so that another protocol layer (TLS) can be put on it. The handlers
+   * are not called again and the channel must not be used any more. Only from a state without unread bytes.
+   */
+  detach(): Socket {
+    const socket = this.#socket;
+    this.#isPaused = true;
+    socket.pause();
+    socket.off('close', this.#onClose);
+    socket.off('drain', this.#onDrain);
+    socket.off('end', this.#onEnd);
+    socket.off('data', this.#onData);
+    this.#isSealed = true;
+    this.#isDestroyed = true;
+    return socket;
+  }
+
+  /** What a direct socket calls with the number of bytes it put into the shared buffer. @internal */
+  received(buffer: Uint8Array, size: number): boolean {
+    if (!this.#isDestroyed) this.#handlers!.data((buffer as Buffer).subarray(0, size));
+    return !this.#isPaused;
+  }
+
+  /** Full means: at the socket's high-water mark after the system took what it would. */
+  #hasRoom(): boolean {
+    if (this.#socket.writableLength < this.#socket.writableHighWaterMark) return true;
+    this.#owesDrain = true;
+    return false;
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (!this.#isDestroyed) this.#handlers!.data(chunk);
+  };
+
+  readonly #onDrain = (): void => {
+    if (!this.#owesDrain || this.#isSealed) return;
+    this.#owesDrain = false;
+    this.#handlers?.drain();
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#isDestroyed) return;
+    if (this.#handlers === undefined) this.#owesEnd = true;
+    else this.#handlers.end();
+  };
+
+  readonly #onError = (error: Error): void => {
+    // After our own destroy() a late error is not news.
+    if (!this.#isDestroyed) this.#failure ??= error;
+  };
+
+  readonly #deliverMissed = (): void => {
+    if (this.#owesEnd && !this.#isDestroyed) this.#handlers!.end();
+    if (this.#isClosed && !this.#isCloseTold) this.#tellClose();
+  };
+
+  readonly #onClose = (): void => {
+    this.#isClosed = true;
+    this.#isSealed = true;
+    this.#isDestroyed = true;
+    if (this.#handlers !== undefined) this.#tellClose();
+  };
+
+  #tellClose(): void {
+    this.#isCloseTold = true;
+    this.#handlers!.close(this.#failure);
+  }
+}
+
+/**
+ * A channel over a connected socket: one a server accepted, or a TLS socket after its handshake. The socket
+ * belongs to the channel from then on. Half-open connections are kept: the end of the peer's direction does
+ * not end ours.
+ */
+export function socketChannel(socket: Socket): SocketChannel {
+  socket.allowHalfOpen = true;
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, LIMITS.tcpKeepAliveMs);
+  return new SocketChannel(socket, false);
+}
+
+/**
+ * Connects and gives the channel. All addresses of a name are tried, with a short head start each (RFC 8305).
+ *
+ * @throws the socket's error with its `code` (ECONNREFUSED, ENOTFOUND, …), or the reason of `signal`.
+ */
+export function dialChannel(address: DialAddress, { signal }: DialOptions = {}): Promise<SocketChannel> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    readBuffer ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+    const socket = connect({
+      ...address,
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: LIMITS.tcpKeepAliveMs,
+      onread: { buffer: readBuffer, callback: (size, buffer) => channel.received(buffer, size) },
+    });
+    // Before it is connected, so that nothing is read until `start`.
+    socket.pause();
+    const channel = new SocketChannel(socket, true);
+
+    const settle = (): void => {
+      signal?.removeEventListener('abort', onAbort);
+      socket.off('connect', onConnect);
+      socket.off('error', onFailure);
+    };
+    const onConnect = (): void => {
+      settle();
+      resolve(channel);
+    };
+    const onFailure = (error: Error): void => {
+      settle();
+      reject(error);
+    };
+    const onAbort = (): void => {
+      channel.destroy();
+      onFailure(signal!.reason);
+    };
+    socket.once('connect', onConnect);
+    socket.once('error', onFailure);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
