@@ -23,6 +23,8 @@ export const LIMITS = {
 
   /** From accepted socket to the end of authentication, as PostgreSQL's authentication_timeout. */
   startupTimeoutMs: 60_000,
+  /** An embedded PostgreSQL that replays its log after a crash takes seconds; a minute means trouble. */
+  embeddedStartTimeoutMs: 60_000,
   /** Dial, TLS and authentication with the target. */
   upstreamConnectTimeoutMs: 15_000,
   /** One call to an identity provider. */
