@@ -1,4 +1,5 @@
 /** Messages of the client's direction (manual 55.7), each a whole message ready to be written. */
+import { GwError } from '../core/errors.ts';
 import { FRONTEND, STARTUP_CODE } from './types.ts';
 import { emptyMessage, Writer } from './writer.ts';
 
@@ -11,13 +12,16 @@ export type ByteString = string;
 /** SQL text: a string goes out as UTF-8, bytes as they are. */
 export type SqlText = string | Uint8Array;
 
-/** StartupMessage. Parameters in this order, `user` among them. */
+/** StartupMessage. Parameters in this order, `user` among them; a name is never empty, that would end the list. */
 export function startup(
   parameters: Iterable<readonly [name: string, value: string]>,
   version: { readonly major: number; readonly minor: number } = { major: 3, minor: 0 },
 ): Buffer {
   const writer = new Writer(undefined, 256).u32(((version.major << 16) | version.minor) >>> 0);
-  for (const [name, value] of parameters) writer.text(name).text(value);
+  for (const [name, value] of parameters) {
+    if (name === '') throw new GwError('protocol_violation', 'A startup parameter has no name.');
+    writer.text(name).text(value);
+  }
   return writer.u8(0).end();
 }
 
@@ -28,16 +32,12 @@ export const cancelRequest = (processId: number, secret: Uint8Array): Buffer =>
 
 export const query = (sql: SqlText): Buffer => new Writer(FRONTEND.query, sql.length).text(sql).end();
 
-export interface ParseFields {
-  /** Empty for the unnamed statement. */
-  readonly name: ByteString;
-  readonly sql: SqlText;
-  /** Type OIDs; 0 leaves one to the server. */
-  readonly parameterTypes?: readonly number[];
-}
-
-export function parse({ name, sql, parameterTypes = [] }: ParseFields): Buffer {
-  const writer = new Writer(FRONTEND.parse, sql.length + name.length + 8).name(name).text(sql);
+/**
+ * @param statement empty for the unnamed one
+ * @param parameterTypes type OIDs; 0 leaves one to the server
+ */
+export function parse(statement: ByteString, sql: SqlText, parameterTypes: readonly number[] = []): Buffer {
+  const writer = new Writer(FRONTEND.parse, sql.length + statement.length + 8).name(statement).text(sql);
   writer.count(parameterTypes.length);
   for (const oid of parameterTypes) writer.u32(oid);
   return writer.end();
@@ -63,13 +63,13 @@ export function bind(fields: BindFields): Buffer {
 }
 
 /** What Describe and Close are about. */
-export type NamedObject = 'statement' | 'portal';
+export type NamedKind = 'statement' | 'portal';
+const KIND_CODE = { statement: 0x53, portal: 0x50 } as const;
 
-export const describe = (object: NamedObject, name: ByteString): Buffer =>
-  new Writer(FRONTEND.describe).u8(OBJECT_CODE[object]).name(name).end();
-export const close = (object: NamedObject, name: ByteString): Buffer =>
-  new Writer(FRONTEND.close).u8(OBJECT_CODE[object]).name(name).end();
-const OBJECT_CODE = { statement: 0x53, portal: 0x50 } as const;
+export const describe = (kind: NamedKind, name: ByteString): Buffer =>
+  new Writer(FRONTEND.describe).u8(KIND_CODE[kind]).name(name).end();
+export const close = (kind: NamedKind, name: ByteString): Buffer =>
+  new Writer(FRONTEND.close).u8(KIND_CODE[kind]).name(name).end();
 
 /** Execute; 0 rows means all. */
 export const execute = (portal: ByteString, maxRows = 0): Buffer =>

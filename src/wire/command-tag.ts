@@ -14,7 +14,7 @@ const NINE = 0x39;
 /** Reads the body of a CommandComplete. Runs once per statement, so it works on bytes. */
 export function decodeCommandComplete(body: Buffer): CommandTag {
   const end = tagEnd(body);
-  const tag = body.latin1Slice(0, end);
+  const tag = body.toString('latin1', 0, end);
   const numbers = numbersStart(body, end);
   if (numbers === end) return { tag, command: tag, rows: undefined };
   return { tag, command: tag.slice(0, numbers), rows: trailingNumber(body, end) };

@@ -6,30 +6,30 @@
  */
 import { GwError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
-import type { ByteString, NamedObject } from './build-frontend.ts';
+import type { ByteString, NamedKind } from './build-frontend.ts';
 import { malformed, Reader, strictUtf8 } from './reader.ts';
 
 /** Query: the statement text, without its terminator, in the client's encoding. */
 export function decodeQuery(body: Buffer): Buffer {
   const reader = new Reader('Query', body);
-  const sql = reader.terminated('the statement text');
+  const query = reader.terminated('the statement text');
   reader.end();
-  return sql;
+  return query;
 }
 
 export interface Parse {
-  readonly name: ByteString;
-  readonly sql: Buffer;
+  readonly statement: ByteString;
+  readonly query: Buffer;
   readonly parameterTypes: readonly number[];
 }
 
 export function decodeParse(body: Buffer): Parse {
   const reader = new Reader('Parse', body);
-  const name = reader.name('the statement name');
-  const sql = reader.terminated('the statement text');
+  const statement = reader.name('the statement name');
+  const query = reader.terminated('the statement text');
   const parameterTypes = list(reader.count('parameter types', 4), () => reader.u32('a parameter type'));
   reader.end();
-  return { name, sql, parameterTypes };
+  return { statement, query, parameterTypes };
 }
 
 export interface BindNames {
@@ -71,7 +71,7 @@ export function decodeBind(body: Buffer): Bind {
 }
 
 export interface Named {
-  readonly object: NamedObject;
+  readonly kind: NamedKind;
   readonly name: ByteString;
 }
 
@@ -80,11 +80,11 @@ export const decodeClose = (body: Buffer): Named => decodeNamed('Close', body);
 
 function decodeNamed(what: string, body: Buffer): Named {
   const reader = new Reader(what, body);
-  const code = reader.u8('the object kind');
-  if (code !== 0x53 && code !== 0x50) throw reader.violation(`the object kind is ${code}, not 'S' or 'P'`);
+  const code = reader.u8('the kind');
+  if (code !== 0x53 && code !== 0x50) throw reader.violation(`the kind is ${code}, not 'S' or 'P'`);
   const name = reader.name('the name');
   reader.end();
-  return { object: code === 0x53 ? 'statement' : 'portal', name };
+  return { kind: code === 0x53 ? 'statement' : 'portal', name };
 }
 
 export interface Execute {

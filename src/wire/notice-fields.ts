@@ -81,6 +81,20 @@ function decodeFields(what: string, body: Buffer): NoticeFields {
   return { severity, ...localized, sqlstate, message, ...rest, ...(other.length > 0 ? { other } : {}) };
 }
 
+/**
+ * The SQLSTATE of an ErrorResponse or NoticeResponse of which only the beginning is there; undefined when it is
+ * not in it. Never throws.
+ */
+export function sqlstateOf(prefix: Buffer): string | undefined {
+  for (let at = 0; at < prefix.length && prefix[at] !== 0; ) {
+    const end = prefix.indexOf(0, at + 1);
+    if (end < 0) return undefined;
+    if (prefix[at] === 0x43) return end - at === 6 ? prefix.toString('latin1', at + 1, end) : undefined;
+    at = end + 1;
+  }
+  return undefined;
+}
+
 export function writeFields(writer: Writer, fields: NoticeFields): Buffer {
   const all = { ...fields, localizedSeverity: fields.localizedSeverity ?? fields.severity };
   for (const [code, name] of CODES) {
