@@ -2,8 +2,8 @@ import { z } from 'zod';
 
 /**
  * What the CLI and the gateway agree on over HTTPS. Bodies are JSON, names are snake_case, times are
- * RFC 3339 in UTC. Both sides validate with these schemas; unknown fields are ignored, so that a newer
- * side can add some.
+ * RFC 3339 in UTC. Both sides validate with these schemas; unknown fields of an answer are ignored, so that
+ * a newer gateway can add some, and unknown fields of a request are refused, so that none is ignored silently.
  */
 
 /** The API version this build speaks; sent as `gw-api-version` and listed by the discovery document. */

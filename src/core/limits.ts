@@ -37,6 +37,20 @@ export const LIMITS = {
   /** TCP keep-alive starts after this idle time, so that half-open peers are noticed. */
   tcpKeepAliveMs: 60_000,
 
+  /** Dial and TLS from the CLI to the gateway, a proxy included; people give up after about this long. */
+  gatewayDialTimeoutMs: 15_000,
+  /** Between attempts to reach a gateway that is gone: the first soon, then doubling up to the last. */
+  tunnelRetryMinMs: 250,
+  tunnelRetryMaxMs: 20_000,
+  /** How long a local connection waits for a lost tunnel; drivers commonly give up after 30 s. */
+  tunnelWaitMs: 20_000,
+  /** The wall clock moved this much more than the timer: the machine slept, and the connection may be gone. */
+  tunnelSleepDriftMs: 10_000,
+  /** When something looks wrong (a sleep, a stream without answer), a PING has this long. */
+  tunnelSuspectTimeoutMs: 5_000,
+  /** A refused local client has this long to read why and hang up. */
+  localLingerMs: 5_000,
+
   /** Streams (local connections) in one tunnel. */
   tunnelStreams: 10_000,
   /** Connections of one gateway that have not finished startup or have no session yet. */
@@ -47,4 +61,41 @@ export const LIMITS = {
   tokenBytes: 32 * KiB,
   /** Groups taken from one token. */
   groups: 2_000,
+
+  /** Records that wait for the disk. Above it statements are refused rather than memory growing. */
+  journalPendingBytes: 32 * MiB,
+  /** Further room for records of what already happened (outcomes, ends), which cannot be refused any more. */
+  journalReserveBytes: 32 * MiB,
+  /** Statement text kept whole in the journal; of a longer one this much, its length and its SHA-256. */
+  journalTextBytes: MiB,
+  /** One line of the journal: a text of the limit above whose every byte is escaped (\u0000), and its facts. */
+  journalLineBytes: 8 * MiB,
+  /** A segment of the journal; a new one is begun above it. Small enough to read and ship in one go. */
+  journalSegmentBytes: 64 * MiB,
+  /** Zeros written ahead of the records, so that syncing a record need not sync the file's length too. */
+  journalAheadBytes: 256 * KiB,
+  /** Durability `kernel`: the disk lags by at most this. */
+  journalSyncIntervalMs: 50,
+  /** A record nobody waits for goes to the disk with others, at the latest after this. */
+  journalLingerMs: 20,
+  /** How soon a journal whose disk failed tries again. */
+  journalRetryMs: 1_000,
+  /** A disk that has not answered one write this long counts as failed for readiness. */
+  journalStallMs: 10_000,
+
+  /** From accepted connection to a complete request head, and from there to the end of its body. */
+  apiHeadTimeoutMs: 10_000,
+  apiBodyTimeoutMs: 10_000,
+  /** An idle kept-alive API connection; the CLI makes a few calls in a row, then none for long. */
+  apiKeepAliveMs: 15_000,
+  /** Nesting of a JSON body; the deepest body of the contract has two levels. */
+  apiJsonDepth: 16,
+  /** Requests per second and in one burst of one address: an office or a CI farm may share one. */
+  apiAddressRate: { perSecond: 50, burst: 300 },
+  /** The same for one identity: a CI job or a tunnel makes a handful. */
+  apiIdentityRate: { perSecond: 10, burst: 60 },
+  /** Addresses and identities whose rate is remembered; the one idle longest is forgotten first. */
+  apiRateEntries: 20_000,
+  /** One check of readiness; a balancer asks every few seconds and gives up soon. */
+  healthCheckTimeoutMs: 2_000,
 } as const;
