@@ -41,8 +41,11 @@ export interface Output {
   value(value: unknown): void;
   /** A table as data; cells are plain text and are cleaned. */
   table(columns: readonly Column[], rows: readonly (readonly string[])[]): void;
-  /** Bytes as data, unchanged. Resolves when stdout can take more. */
-  raw(chunk: string | Uint8Array): Promise<void>;
+  /**
+   * Bytes as data, unchanged: the caller answers for what they do to a terminal. Resolves when stdout can
+   * take more; false when its reader has gone away and nothing more needs to be written.
+   */
+  raw(chunk: string | Uint8Array): Promise<boolean>;
   /** One line for the person, on stderr; silent with `--quiet`. */
   note(text: string): void;
   /** A warning, on stderr. */
