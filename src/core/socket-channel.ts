@@ -13,7 +13,7 @@ import { writeCopy } from './write-copy.ts';
  */
 
 /** What one read takes at most: enough that a bulk transfer is not bound by the number of system calls. */
-const READ_BUFFER_BYTES = 64 * 1024;
+const READ_BUFFER_BYTES = 256 * 1024;
 
 let readBuffer: Buffer | undefined;
 

@@ -13,25 +13,28 @@ import type { Socket } from 'node:net';
 const SLAB_BYTES = 16 * 1024;
 /** Larger copies have memory of their own. */
 const SLAB_PIECE_BYTES = 4 * 1024;
-/** The one place larger copies are made in while they need not wait; the size of one read. */
-const SCRATCH_BYTES = 64 * 1024;
+/** Places larger copies are made in while they need not wait. One that has to wait pins four times its size at most. */
+const SCRATCH_BYTES = [16 * 1024, 64 * 1024, 256 * 1024] as const;
 
 let slab = Buffer.alloc(0);
 let slabUsed = 0;
-let scratch: Buffer | undefined;
+const scratches: (Buffer | undefined)[] = [];
 
 /** Writes a copy of `chunk` to `socket`. */
 export function writeCopy(socket: Socket, chunk: Uint8Array): void {
   const size = chunk.length;
   if (size <= SLAB_PIECE_BYTES) {
     writeFromSlab(socket, chunk, size);
-  } else if (size <= SCRATCH_BYTES && socket.writableLength === 0 && !isEncrypted(socket)) {
-    writeFromScratch(socket, chunk, size);
-  } else {
-    const copy = Buffer.allocUnsafeSlow(size);
-    copy.set(chunk);
-    socket.write(copy);
+    return;
   }
+  const place = socket.writableLength === 0 && !isEncrypted(socket) ? scratchFor(size) : -1;
+  if (place !== -1) {
+    writeFromScratch(socket, chunk, place);
+    return;
+  }
+  const copy = Buffer.allocUnsafeSlow(size);
+  copy.set(chunk);
+  socket.write(copy);
 }
 
 function writeFromSlab(socket: Socket, chunk: Uint8Array, size: number): void {
@@ -48,12 +51,14 @@ function writeFromSlab(socket: Socket, chunk: Uint8Array, size: number): void {
   if (socket.writableLength === 0 && slab === block && slabUsed === from + size) slabUsed = from;
 }
 
-function writeFromScratch(socket: Socket, chunk: Uint8Array, size: number): void {
-  const block = scratch ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-  scratch = undefined;
+const scratchFor = (size: number): number => SCRATCH_BYTES.findIndex((bytes) => size <= bytes);
+
+function writeFromScratch(socket: Socket, chunk: Uint8Array, place: number): void {
+  const block = scratches[place] ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES[place]!);
+  scratches[place] = undefined;
   block.set(chunk);
-  socket.write(block.subarray(0, size));
-  if (socket.writableLength === 0) scratch = block;
+  socket.write(block.subarray(0, chunk.length));
+  if (socket.writableLength === 0) scratches[place] = block;
 }
 
 /** A TLS socket reports every write as waiting until the next turn, so it never gives the place back. */
