@@ -14,8 +14,11 @@ export const LIMITS = {
   identifierBytes: 8 * KiB,
   /** A message no larger than PostgreSQL's own PQ_LARGE_MESSAGE_LIMIT (1 GB - 1). */
   messageBytes: 0x3fff_ffff,
-  /** Messages sent ahead of their answers in one session; libpq pipelines of 10,000s exist, 1M does not. */
-  pendingOperations: 262_144,
+  /**
+   * Messages ahead of their answers before reading from the client stops. PostgreSQL keeps answers back in a
+   * buffer of 8 KB, at most 1,638 of five bytes: above that, waiting for answers cannot block for ever.
+   */
+  pendingOperations: 16_384,
   /** Prepared statements and portals a session may keep; ORMs cache hundreds. */
   preparedStatements: 65_536,
   /** Bytes of a session that wait for the journal or a slow peer before reading stops. */
@@ -98,4 +101,17 @@ export const LIMITS = {
   apiRateEntries: 20_000,
   /** One check of readiness; a balancer asks every few seconds and gives up soon. */
   healthCheckTimeoutMs: 2_000,
+
+  /** What the CLI waits for a connection to a gateway or an identity provider; a person is watching. */
+  cliConnectTimeoutMs: 10_000,
+  /** What the CLI waits for an answer: a provider that signs with an HSM or wakes up takes seconds. */
+  cliAnswerTimeoutMs: 20_000,
+  /** Answer to the CLI: 10,000 targets with a description each are 3 MiB; a JWKS or discovery document is 0.1. */
+  cliAnswerBytes: 8 * MiB,
+  /** Waiting at the loopback redirect for a person to sign in in the browser. */
+  signInTimeoutMs: 300_000,
+  /** Asking the operating system's keyring; longer means that nobody is there to unlock it. */
+  keyringTimeoutMs: 3_000,
+  /** Live completion of target names: longer is felt as a hanging shell. */
+  completionTimeoutMs: 1_500,
 } as const;
