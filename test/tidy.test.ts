@@ -27,10 +27,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   'gateway/journal': ['core'],
   'gateway/store': ['core'],
   'gateway/upstream': ['core', 'wire'],
-  'gateway/gate': ['core'],
-  'gateway/session': ['core', 'wire', 'gateway/gate', 'gateway/identity'],
+  'gateway/sql': ['core'],
+  'gateway/gate': ['core', 'gateway/sql'],
+  'gateway/session': ['core', 'wire', 'gateway/gate', 'gateway/identity', 'gateway/sql'],
   'gateway/api': ['core', 'contract', 'gateway/identity'],
-  'gateway/listener': ['core', 'contract', 'wire', 'h2'],
+  'gateway/listener': ['core', 'contract', 'wire', 'h2', 'gateway/identity', 'gateway/session'],
   gateway: [
     'core',
     'contract',
@@ -73,7 +74,7 @@ const PACKAGE_HOME: Record<string, string> = {
 const PACKAGE_ANYWHERE = new Set(['zod']);
 
 /** Folders without `node:` modules, clocks or randomness. */
-const PURE = ['wire', 'h2', 'gateway/gate'];
+const PURE = ['wire', 'h2', 'gateway/sql', 'gateway/gate'];
 const IMPURE =
   /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bperformance\.now\(|\bsetTimeout\(|\bsetImmediate\(/;
 
