@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import Provider from 'oidc-provider';
 import type { KeyPair } from './certificates.ts';
+import { paceDevices } from './device-pace.ts';
 import { type DemoClients, makeClients } from './oidc-clients.ts';
 import { type ProviderOptions, providerConfiguration } from './oidc-configuration.ts';
 import { memoryStorage } from './oidc-storage.ts';
@@ -50,6 +51,7 @@ export async function startIdentityProvider(
     accessTokenSeconds: 300,
     refreshTokenSeconds: 14 * 86_400,
     deviceCodeSeconds: 600,
+    deviceIntervalSeconds: 1,
     ...options,
   };
   let handle: RequestListener = (_, response) => response.writeHead(503).end();
@@ -73,6 +75,7 @@ export async function startIdentityProvider(
     });
     (provider as EventEmitter).on('error', (error) => problems.push(error));
     provider.on('server_error', (_, error) => problems.push(error));
+    paceDevices(provider, settings.deviceIntervalSeconds);
     handle = requestHandler(provider, problems);
   };
   const rotateKeys: IdentityProvider['rotateKeys'] = ({ forget = false } = {}) => {

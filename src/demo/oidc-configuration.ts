@@ -10,6 +10,8 @@ export interface ProviderOptions {
   readonly accessTokenSeconds: number;
   readonly refreshTokenSeconds: number;
   readonly deviceCodeSeconds: number;
+  /** How often a device may ask whether its code was approved. */
+  readonly deviceIntervalSeconds: number;
 }
 
 const DAY_SECONDS = 86_400;

@@ -22,6 +22,7 @@ interface DeviceCode {
   readonly device_code: string;
   readonly user_code: string;
   readonly verification_uri: string;
+  readonly interval: number;
 }
 
 async function deviceCode(idp: IdentityProvider): Promise<DeviceCode> {
@@ -64,7 +65,9 @@ describe('the identity provider', () => {
 
   it('signs a person in by device code', async () => {
     const code = await deviceCode(idp);
+    expect(code.interval).toBe(1);
     await expect(redeem(idp, code)).rejects.toThrow('authorization_pending');
+    await expect(redeem(idp, code)).rejects.toThrow('slow_down');
     await approveDeviceCode(code.verification_uri, code.user_code, 'alice');
     const tokens = await redeem(idp, code);
     expect(claims(tokens.access_token)).toMatchObject({
