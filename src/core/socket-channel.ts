@@ -34,16 +34,19 @@ export class SocketChannel implements Channel {
   /** Reads through the shared buffer. */
   readonly #direct: boolean;
   #handlers: ChannelHandlers | undefined;
+  /** Read before the present start, to be delivered first. */
+  #unread: Buffer | undefined;
+  /** The peer's end was met while nobody listened. */
+  #owesEnd = false;
+  #owesDrain = false;
   #failure: Error | undefined;
   #isPaused = false;
-  /** The peer's end was met before `start`. */
-  #owesEnd = false;
   /** Nothing more is sent: ended, destroyed or closed. */
   #isSealed = false;
+  /** By us; nothing but `close` is delivered any more. */
   #isDestroyed = false;
   #isClosed = false;
   #isCloseTold = false;
-  #owesDrain = false;
 
   constructor(socket: Socket, direct: boolean) {
     this.#socket = socket;
@@ -58,15 +61,12 @@ export class SocketChannel implements Channel {
   start(handlers: ChannelHandlers): void {
     if (this.#handlers !== undefined) throw new Error('A channel is started once.');
     this.#handlers = handlers;
-    if (this.#owesEnd || this.#isClosed) process.nextTick(this.#deliverMissed);
-    if (this.#isClosed) return;
-    if (this.#direct) {
-      if (!this.#isPaused) this.#socket.read(0);
-      return;
+    if (!this.#direct && !this.#isClosed) {
+      this.#socket.pause();
+      this.#socket.on('data', this.#onData);
     }
-    if (this.#isPaused) this.#socket.pause();
-    this.#socket.on('data', this.#onData);
-    if (!this.#isPaused) this.#socket.resume();
+    if (this.#unread || this.#owesEnd || this.#isClosed) process.nextTick(this.#catchUp);
+    else if (!this.#isPaused) this.#read();
   }
 
   write(chunk: Uint8Array): boolean {
@@ -91,10 +91,8 @@ export class SocketChannel implements Channel {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     if (this.#handlers === undefined || this.#isDestroyed) return;
-    // On a direct socket `resume()` would also set the stream flowing one tick later, which undoes a `pause()`
-    // made in between; `read(0)` only starts the reading.
-    if (this.#direct) this.#socket.read(0);
-    else this.#socket.resume();
+    if (this.#unread || this.#owesEnd) process.nextTick(this.#catchUp);
+    else if (!this.#isClosed) this.#read();
   }
 
   end(): void {
@@ -106,7 +104,22 @@ export class SocketChannel implements Channel {
   destroy(): void {
     this.#isSealed = true;
     this.#isDestroyed = true;
+    this.#unread = undefined;
     this.#socket.destroy();
+  }
+
+  /**
+   * Goes back to the state before `start`, for who takes over after an opening dialogue: the next `start`
+   * gets `unread` first, then what arrives. Call it paused, from outside the handlers' `data` or last in it.
+   *
+   * @param unread bytes that were delivered but belong to the successor; the channel keeps the buffer
+   */
+  rewind(unread: Buffer): void {
+    this.#socket.pause();
+    this.#socket.off('data', this.#onData);
+    this.#handlers = undefined;
+    this.#isPaused = false;
+    if (unread.length > 0) this.#unread = unread;
   }
 
   /**
@@ -116,20 +129,35 @@ export class SocketChannel implements Channel {
   detach(): Socket {
     const socket = this.#socket;
     this.#isPaused = true;
+    this.#isSealed = true;
+    this.#isDestroyed = true;
     socket.pause();
     socket.off('close', this.#onClose);
     socket.off('drain', this.#onDrain);
     socket.off('end', this.#onEnd);
     socket.off('data', this.#onData);
-    this.#isSealed = true;
-    this.#isDestroyed = true;
     return socket;
+  }
+
+  /** The peer's IP address; undefined for a unix socket and once closed. */
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
   }
 
   /** What a direct socket calls with the number of bytes it put into the shared buffer. @internal */
   received(buffer: Uint8Array, size: number): boolean {
-    if (!this.#isDestroyed) this.#handlers!.data((buffer as Buffer).subarray(0, size));
-    return !this.#isPaused;
+    if (this.#isDestroyed) return false;
+    this.#handlers!.data((buffer as Buffer).subarray(0, size));
+    return !this.#isPaused && this.#handlers !== undefined;
+  }
+
+  /**
+   * On a direct socket `resume()` would also set the stream flowing one tick later, which undoes a `pause()`
+   * made in between; `read(0)` only starts the reading.
+   */
+  #read(): void {
+    if (this.#direct) this.#socket.read(0);
+    else this.#socket.resume();
   }
 
   /** Full means: at the socket's high-water mark after the system took what it would. */
@@ -138,6 +166,22 @@ export class SocketChannel implements Channel {
     this.#owesDrain = true;
     return false;
   }
+
+  /** Delivers, in order, what came before `start`. A handler may pause, destroy or rewind at any step. */
+  readonly #catchUp = (): void => {
+    if (this.#unread !== undefined && !this.#isPaused) {
+      const unread = this.#unread;
+      this.#unread = undefined;
+      this.#handlers?.data(unread);
+    }
+    if (this.#handlers === undefined || this.#unread !== undefined) return;
+    if (this.#owesEnd && !this.#isDestroyed) {
+      this.#owesEnd = false;
+      this.#handlers.end();
+    }
+    if (this.#isClosed) this.#tellClose();
+    else if (!this.#isPaused && !this.#isDestroyed) this.#read();
+  };
 
   readonly #onData = (chunk: Buffer): void => {
     if (!this.#isDestroyed) this.#handlers!.data(chunk);
@@ -151,7 +195,7 @@ export class SocketChannel implements Channel {
 
   readonly #onEnd = (): void => {
     if (this.#isDestroyed) return;
-    if (this.#handlers === undefined) this.#owesEnd = true;
+    if (this.#handlers === undefined || this.#unread !== undefined) this.#owesEnd = true;
     else this.#handlers.end();
   };
 
@@ -160,21 +204,16 @@ export class SocketChannel implements Channel {
     if (!this.#isDestroyed) this.#failure ??= error;
   };
 
-  readonly #deliverMissed = (): void => {
-    if (this.#owesEnd && !this.#isDestroyed) this.#handlers!.end();
-    if (this.#isClosed && !this.#isCloseTold) this.#tellClose();
-  };
-
   readonly #onClose = (): void => {
     this.#isClosed = true;
     this.#isSealed = true;
-    this.#isDestroyed = true;
-    if (this.#handlers !== undefined) this.#tellClose();
+    if (this.#handlers !== undefined && this.#unread === undefined) this.#tellClose();
   };
 
   #tellClose(): void {
+    if (this.#isCloseTold) return;
     this.#isCloseTold = true;
-    this.#handlers!.close(this.#failure);
+    this.#handlers?.close(this.#failure);
   }
 }
 

@@ -316,6 +316,52 @@ describe.each([
     expect(recorder.events).toEqual(['data', 'close']);
   });
 
+  it('can be rewound, so that a successor gets what was read ahead and then the rest', async () => {
+    const { channel, peer } = await make();
+    const opening = new Recorder();
+    opening.onData = () => channel.pause();
+    channel.start(opening);
+    peer.write('hello rest');
+    await opening.heard('data');
+    channel.rewind(opening.bytes.subarray(6));
+    peer.end(' and more');
+    await turn();
+    const recorder = started(channel);
+    expect(recorder.events).toEqual([]);
+    await recorder.heard('end');
+    expect(recorder.bytes.toString()).toBe('rest and more');
+    expect(recorder.chunks[0]?.toString()).toBe('rest');
+    expect(opening.events).toEqual(['data']);
+    channel.end();
+    await recorder.heard('close');
+  });
+
+  it('holds what was read ahead while it is paused, and forgets it when destroyed', async () => {
+    const { channel } = await make();
+    started(channel);
+    channel.pause();
+    channel.rewind(Buffer.from('ahead'));
+    const recorder = started(channel);
+    channel.pause();
+    await turn();
+    expect(recorder.events).toEqual([]);
+    channel.destroy();
+    await recorder.heard('close');
+    expect(recorder.events).toEqual(['close']);
+  });
+
+  it('may be destroyed while what was read ahead is delivered', async () => {
+    const { channel } = await make();
+    started(channel);
+    channel.pause();
+    channel.rewind(Buffer.from('ahead'));
+    const recorder = new Recorder();
+    recorder.onData = () => channel.destroy();
+    channel.start(recorder);
+    await recorder.heard('close');
+    expect(recorder.events).toEqual(['data', 'close']);
+  });
+
   it('is started once', async () => {
     const { channel } = await make();
     started(channel);
