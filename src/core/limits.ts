@@ -112,6 +112,8 @@ export const LIMITS = {
   signInTimeoutMs: 300_000,
   /** Asking the operating system's keyring; longer means that nobody is there to unlock it. */
   keyringTimeoutMs: 3_000,
+  /** A person who is there unlocks the keyring. */
+  keyringUnlockTimeoutMs: 60_000,
   /** Live completion of target names: longer is felt as a hanging shell. */
   completionTimeoutMs: 1_500,
 } as const;

@@ -20,6 +20,8 @@ const ProfileSchema = z.strictObject({
   /** Who signed in, for display. */
   identity: z.strictObject({ name: z.string(), email: z.string().optional() }).optional(),
   signed_in_at: z.iso.datetime().optional(),
+  /** Where its tokens are. */
+  credentials: z.enum(['keyring', 'file']),
   tls: z.strictObject({ ca: z.string().optional() }).optional(),
 });
 export type Profile = z.infer<typeof ProfileSchema>;
