@@ -28,10 +28,27 @@ export const LIMITS = {
   startupTimeoutMs: 60_000,
   /** An embedded PostgreSQL that replays its log after a crash takes seconds; a minute means trouble. */
   embeddedStartTimeoutMs: 60_000,
+  /** Connections of one gateway to its control database: it asks rarely, and gateways share the server. */
+  controlDatabaseConnections: 5,
+  controlDatabaseConnectTimeoutMs: 10_000,
+  /** One statement, or the wait for a lock, in the control database; each touches a few rows. */
+  controlDatabaseTimeoutMs: 15_000,
+  /** A key that signs session grants is replaced at this age… */
+  signingKeyAgeMs: 30 * 86_400_000,
+  /** …and goes on verifying this long: longer than any session grant can be used. */
+  signingKeyKeepMs: 2 * 86_400_000,
   /** Dial, TLS and authentication with the target. */
   upstreamConnectTimeoutMs: 15_000,
   /** One call to an identity provider. */
   identityProviderTimeoutMs: 10_000,
+  /** Rounds of PBKDF2 a server may ask for: half a second of a core; PostgreSQL's default is 4,096. */
+  scramIterations: 1_000_000,
+  /** Derived SCRAM keys kept for each target: one login has one salt, two while its password changes. */
+  scramKeys: 8,
+  /** A command that prints a login's password; cloud tools take one to three seconds. */
+  loginCommandTimeoutMs: 10_000,
+  /** A refused password makes its command run again at most this often, so that a wrong login is no storm. */
+  loginRenewIntervalMs: 5_000,
   /** How long a cancel may take to reach PostgreSQL. */
   cancelTimeoutMs: 10_000,
   /** A tunnel that does not answer PING this long is dead. */
@@ -64,6 +81,25 @@ export const LIMITS = {
   tokenBytes: 32 * KiB,
   /** Groups taken from one token. */
   groups: 2_000,
+  /** Answer of an identity provider: discovery documents are 5 KB, key sets with certificate chains 50 KB. */
+  identityProviderAnswerBytes: MiB,
+  /** Signing keys of one provider; large ones publish about ten. */
+  identityKeys: 100,
+  /** Keys are fetched again after this time, so that a withdrawn one is noticed. */
+  identityKeysFreshMs: 600_000,
+  /** Through an outage keys are used this long: access tokens live about an hour, so all are gone by then. */
+  identityKeysStaleMs: 3_600_000,
+  /** Between two fetches from one provider: a stream of tokens with invented key ids costs it six a minute. */
+  identityProviderCooldownMs: 10_000,
+  /** Tokens that are being verified at one time; above it the next one is refused, not queued. */
+  verifyingTokens: 256,
+  /** Tokens whose verification is remembered, and how long at most: a withdrawn key or token ends by then. */
+  verifiedTokens: 10_000,
+  verifiedTokenMs: 300_000,
+  /** The same for opaque tokens, whose end only the provider knows. */
+  introspectedTokenMs: 30_000,
+  /** Session grants whose verification is remembered: more than the tunnels of a busy gateway. */
+  verifiedSessionGrants: 10_000,
 
   /** Records that wait for the disk. Above it statements are refused rather than memory growing. */
   journalPendingBytes: 32 * MiB,
