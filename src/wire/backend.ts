@@ -49,7 +49,7 @@ export function decodeNegotiateProtocolVersion(body: Buffer): NegotiateProtocolV
   const reader = new Reader('NegotiateProtocolVersion', body);
   const version = reader.u32('the version');
   const count = reader.fits(reader.i32('the number of options'), 'options', 1);
-  const options = list(count, () => reader.text('an option'));
+  const options = reader.list(count, () => reader.text('an option'));
   reader.end();
   return { major: version >>> 16 || 3, minor: version & 0xffff, options };
 }
@@ -82,7 +82,7 @@ const COLUMN_MIN_BYTES = 19;
 
 export function decodeRowDescription(body: Buffer): Column[] {
   const reader = new Reader('RowDescription', body);
-  const columns = list(reader.count('columns', COLUMN_MIN_BYTES), () => ({
+  const columns = reader.list(reader.count('columns', COLUMN_MIN_BYTES), () => ({
     name: reader.text('a column name'),
     tableOid: reader.u32('a table'),
     tableColumn: reader.i16('a table column'),
@@ -98,7 +98,7 @@ export function decodeRowDescription(body: Buffer): Column[] {
 /** The type OIDs of a prepared statement's parameters. */
 export function decodeParameterDescription(body: Buffer): number[] {
   const reader = new Reader('ParameterDescription', body);
-  const types = list(reader.count('parameters', 4), () => reader.u32('a type'));
+  const types = reader.list(reader.count('parameters', 4), () => reader.u32('a type'));
   reader.end();
   return types;
 }
@@ -106,7 +106,7 @@ export function decodeParameterDescription(body: Buffer): number[] {
 /** The values of a row as sent; null is NULL. */
 export function decodeDataRow(body: Buffer): (Buffer | null)[] {
   const reader = new Reader('DataRow', body);
-  const values = list(reader.count('columns', 4), () => reader.value('a value'));
+  const values = reader.list(reader.count('columns', 4), () => reader.value('a value'));
   reader.end();
   return values;
 }
@@ -137,7 +137,7 @@ export function decodeCopyResponse(body: Buffer): CopyResponse {
   const reader = new Reader('CopyResponse', body);
   const format = reader.u8('the format');
   if (format > 1) throw reader.violation(`the format is ${format}, not 0 or 1`);
-  const columnFormats = list(reader.count('columns', 2), () => reader.i16('a format code'));
+  const columnFormats = reader.list(reader.count('columns', 2), () => reader.i16('a format code'));
   reader.end();
   return { format, columnFormats };
 }
@@ -148,9 +148,3 @@ export function decodeFunctionCallResponse(body: Buffer): Buffer | null {
   reader.end();
   return value;
 }
-
-const list = <T>(count: number, read: () => T): T[] => {
-  const items: T[] = [];
-  for (let i = 0; i < count; i++) items.push(read());
-  return items;
-};

@@ -3,11 +3,13 @@
  * throws only GwError `protocol_violation`. Buffers in the results are views into the body.
  * What PostgreSQL answers with an ordinary ERROR (an unknown format code, a wrong number of
  * parameters) is not judged here, so that the client gets PostgreSQL's own answer.
+ * Names of statements and portals come out as PostgreSQL knows them: cut to their significant bytes.
  */
 import { GwError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import type { ByteString, NamedKind } from './build-frontend.ts';
 import { malformed, Reader, strictUtf8 } from './reader.ts';
+import { SIGNIFICANT_NAME_BYTES } from './types.ts';
 
 /** Query: the statement text, without its terminator, in the client's encoding. */
 export function decodeQuery(body: Buffer): Buffer {
@@ -25,9 +27,11 @@ export interface Parse {
 
 export function decodeParse(body: Buffer): Parse {
   const reader = new Reader('Parse', body);
-  const statement = reader.name('the statement name');
+  const statement = objectName(reader, 'the statement name');
   const query = reader.terminated('the statement text');
-  const parameterTypes = list(reader.count('parameter types', 4), () => reader.u32('a parameter type'));
+  const parameterTypes = reader.list(reader.count('parameter types', 4), () =>
+    reader.u32('a parameter type'),
+  );
   reader.end();
   return { statement, query, parameterTypes };
 }
@@ -50,7 +54,10 @@ export function decodeBindNames(prefix: Buffer, length: number = prefix.length):
     if (prefix.length >= length) throw malformed('Bind', length, 'a name is not terminated');
     throw new GwError('limit', `The names in a Bind message are longer than ${prefix.length} bytes.`);
   }
-  return { portal: latin1(prefix, 0, portalEnd), statement: latin1(prefix, portalEnd + 1, statementEnd) };
+  return {
+    portal: significant(prefix, 0, portalEnd),
+    statement: significant(prefix, portalEnd + 1, statementEnd),
+  };
 }
 
 export interface Bind extends BindNames {
@@ -61,10 +68,10 @@ export interface Bind extends BindNames {
 
 export function decodeBind(body: Buffer): Bind {
   const reader = new Reader('Bind', body);
-  const portal = reader.name('the portal name');
-  const statement = reader.name('the statement name');
+  const portal = objectName(reader, 'the portal name');
+  const statement = objectName(reader, 'the statement name');
   const parameterFormats = formats(reader, 'parameter formats');
-  const parameters = list(reader.count('parameters', 4), () => reader.value('a parameter'));
+  const parameters = reader.list(reader.count('parameters', 4), () => reader.value('a parameter'));
   const resultFormats = formats(reader, 'result formats');
   reader.end();
   return { portal, statement, parameterFormats, parameters, resultFormats };
@@ -82,7 +89,7 @@ function decodeNamed(what: string, body: Buffer): Named {
   const reader = new Reader(what, body);
   const code = reader.u8('the kind');
   if (code !== 0x53 && code !== 0x50) throw reader.violation(`the kind is ${code}, not 'S' or 'P'`);
-  const name = reader.name('the name');
+  const name = objectName(reader, 'the name');
   reader.end();
   return { kind: code === 0x53 ? 'statement' : 'portal', name };
 }
@@ -95,7 +102,7 @@ export interface Execute {
 
 export function decodeExecute(body: Buffer): Execute {
   const reader = new Reader('Execute', body);
-  const portal = reader.name('the portal name');
+  const portal = objectName(reader, 'the portal name');
   const maxRows = reader.i32('the row limit');
   reader.end();
   return { portal, maxRows };
@@ -145,7 +152,7 @@ export function decodeFunctionCall(body: Buffer): FunctionCall {
   const reader = new Reader('FunctionCall', body);
   const oid = reader.u32('the function');
   const argumentFormats = formats(reader, 'argument formats');
-  const values = list(reader.count('arguments', 4), () => reader.value('an argument'));
+  const values = reader.list(reader.count('arguments', 4), () => reader.value('an argument'));
   const resultFormat = reader.i16('the result format');
   reader.end();
   return { oid, argumentFormats, arguments: values, resultFormat };
@@ -157,13 +164,12 @@ export function expectEmpty(what: string, body: Buffer): void {
 }
 
 const formats = (reader: Reader, field: string): number[] =>
-  list(reader.count(field, 2), () => reader.i16('a format code'));
+  reader.list(reader.count(field, 2), () => reader.i16('a format code'));
 
-const list = <T>(count: number, read: () => T): T[] => {
-  const items: T[] = [];
-  for (let i = 0; i < count; i++) items.push(read());
-  return items;
+const objectName = (reader: Reader, field: string): ByteString => {
+  const bytes = reader.terminated(field);
+  return significant(bytes, 0, bytes.length);
 };
 
-const latin1 = (bytes: Buffer, from: number, to: number): string =>
-  from === to ? '' : bytes.toString('latin1', from, to);
+const significant = (bytes: Buffer, from: number, to: number): ByteString =>
+  from === to ? '' : bytes.toString('latin1', from, Math.min(to, from + SIGNIFICANT_NAME_BYTES));

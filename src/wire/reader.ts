@@ -58,6 +58,13 @@ export class Reader {
     return count;
   }
 
+  /** So many items, one after the other; the count is checked first, by `count` or `fits`. */
+  list<T>(count: number, read: () => T): T[] {
+    const items: T[] = [];
+    for (let i = 0; i < count; i++) items.push(read());
+    return items;
+  }
+
   /** The bytes of a zero-terminated string, without the zero. */
   terminated(field: string): Buffer {
     const end = this.#body.indexOf(0, this.#at);

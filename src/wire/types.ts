@@ -81,5 +81,11 @@ export const STARTUP_CODE = {
 /** Bytes of a cancel key: 4 in protocol 3.0, up to 256 in 3.2. */
 export const CANCEL_KEY_BYTES = { min: 4, max: 256 } as const;
 
+/**
+ * PostgreSQL (NAMEDATALEN) tells the names of prepared statements and portals apart by so many bytes: longer
+ * names that begin alike are one name.
+ */
+export const SIGNIFICANT_NAME_BYTES = 63;
+
 /** The transaction state a ReadyForQuery carries: idle, in a transaction, in a failed transaction. */
 export type TransactionStatus = 'I' | 'T' | 'E';
