@@ -49,6 +49,8 @@ export const LIMITS = {
   loginCommandTimeoutMs: 10_000,
   /** A refused password makes its command run again at most this often, so that a wrong login is no storm. */
   loginRenewIntervalMs: 5_000,
+  /** Between two readings of the signing keys: an unknown key may be a forgery, and must not cost a query each. */
+  signingKeyRefreshMs: 5_000,
   /** How long a cancel may take to reach PostgreSQL. */
   cancelTimeoutMs: 10_000,
   /** A tunnel that does not answer PING this long is dead. */

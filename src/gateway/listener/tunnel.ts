@@ -3,7 +3,8 @@ import { API_VERSION, API_VERSION_HEADER, type ErrorBody } from '../../contract/
 import { targetOfAuthority } from '../../contract/tunnel.ts';
 import { asGwError, GwError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { H2Connection, type H2Headers, type H2Stream } from '../../h2/connection.ts';
+import { H2Connection } from '../../h2/connection.ts';
+import type { H2Stream, Headers } from '../../h2/types.ts';
 import { negotiateStartup } from './startup.ts';
 import { withDeadline } from './deadline.ts';
 import type { Credentials, EntranceLog, Grant, Sessions } from './entrance.ts';
@@ -51,7 +52,7 @@ export class TunnelEntrance {
     for (const tunnel of this.#tunnels) tunnel.destroy();
   }
 
-  async #open(stream: H2Stream, headers: H2Headers, remoteAddress: string): Promise<void> {
+  async #open(stream: H2Stream, headers: Headers, remoteAddress: string): Promise<void> {
     let grant: Grant;
     try {
       grant = await this.#admit(headers);
@@ -85,7 +86,7 @@ export class TunnelEntrance {
     }
   }
 
-  async #admit(headers: H2Headers): Promise<Grant> {
+  async #admit(headers: Headers): Promise<Grant> {
     const version = headers[API_VERSION_HEADER];
     if (version !== undefined && version !== String(API_VERSION)) {
       throw new GwError('usage', `This gateway speaks API version ${API_VERSION}; the client asked for ${version}.`, {
@@ -123,7 +124,7 @@ class Tunnel {
   readonly #h2: H2Connection;
   #awaitingPong: NodeJS.Timeout | undefined;
 
-  constructor(socket: TLSSocket, on: { stream(stream: H2Stream, headers: H2Headers): void; closed(): void }) {
+  constructor(socket: TLSSocket, on: { stream(stream: H2Stream, headers: Headers): void; closed(): void }) {
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, LIMITS.tcpKeepAliveMs);
@@ -132,6 +133,7 @@ class Tunnel {
       { write: (chunk) => socket.write(chunk), close: () => socket.destroySoon() },
       {
         maxStreams: LIMITS.tunnelStreams,
+        now: () => performance.now(),
         schedule: (flush) => setImmediate(flush),
         onStream: on.stream,
         onPong: () => this.#pong(),
