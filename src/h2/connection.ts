@@ -1,0 +1,207 @@
+import { GwError } from '../core/errors.ts';
+import { createMeters } from './allowance.ts';
+import { goawayFrame, windowUpdateFrame } from './control-frames.ts';
+import { ConnectionFault, fault } from './errors.ts';
+import { Exchange } from './exchange.ts';
+import { Farewell } from './farewell.ts';
+import { FrameReader } from './frame-reader.ts';
+import { CODE, DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES, PREFACE } from './frames.ts';
+import { Inbound } from './inbound.ts';
+import { H2_LIMITS } from './limits.ts';
+import { Sender } from './sender.ts';
+import { defaultPeerSettings, SETTING, settingsFrame } from './settings.ts';
+import { type Role, StreamTable } from './stream-table.ts';
+import { Turns } from './turns.ts';
+import type { H2Options, H2Stream, H2Transport, Headers, Response } from './types.ts';
+
+/**
+ * HTTP/2 (RFC 9113) over any transport, as far as CONNECT tunnels need it: no push, no priorities, requests
+ * other than CONNECT refused. The owner feeds it with receive() and drained(), and hears of everything
+ * through handlers; those must not throw.
+ *
+ * receive() hands out data at once and only notes what is to be sent. What goes out, and what an owner hears
+ * other than data, its end and new streams, happens in a turn, which `schedule` runs.
+ */
+export class H2Connection {
+  readonly #role: Role;
+  readonly #transport: H2Transport;
+  readonly #options: H2Options;
+  readonly #table = new StreamTable();
+  readonly #turns: Turns;
+  readonly #sender: Sender;
+  readonly #exchange: Exchange;
+  readonly #farewell: Farewell;
+  readonly #reader: FrameReader;
+  #prefaceAt: number;
+  #inTurn = false;
+  #closed = false;
+  #closeTold = false;
+  #closeError: Error | undefined = undefined;
+
+  /** Sends the preface and SETTINGS in the first turn. Throws `bug` on windows that cannot be. */
+  constructor(role: Role, transport: H2Transport, options: H2Options) {
+    const streamWindowBytes = options.initialWindowBytes ?? H2_LIMITS.streamWindowBytes;
+    const connectionWindowBytes = options.connectionWindowBytes ?? H2_LIMITS.connectionWindowBytes;
+    const maxStreams = options.maxStreams ?? H2_LIMITS.streams;
+    checkWindows(streamWindowBytes, connectionWindowBytes);
+    this.#role = role;
+    this.#transport = transport;
+    this.#options = options;
+    const peer = defaultPeerSettings();
+    const meters = createMeters(options.now);
+    const { onStream } = options;
+    this.#turns = new Turns(options.schedule, () => this.#turn());
+    this.#sender = new Sender(transport, peer, this.#turns);
+    const limits = { role, maxStreams, streamWindowBytes, connectionWindowBytes, onStream };
+    this.#exchange = new Exchange(limits, this.#table, this.#sender, peer, meters, this.#turns);
+    this.#farewell = new Farewell(role, this.#table, this.#sender, this.#exchange, options);
+    const inbound = new Inbound(
+      role,
+      this.#table,
+      this.#sender,
+      peer,
+      meters,
+      this.#exchange,
+      this.#farewell,
+    );
+    this.#reader = new FrameReader(inbound, H2_LIMITS.frameBytes);
+    this.#prefaceAt = role === 'server' ? 0 : PREFACE.length;
+    this.#greet(maxStreams, streamWindowBytes, connectionWindowBytes);
+  }
+
+  /** Streams that are open in at least one direction. */
+  get activeStreams(): number {
+    return this.#table.streams.size;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Client: would `open` succeed now? */
+  get canOpen(): boolean {
+    return !this.#closed && !this.#farewell.isEnding && this.#exchange.mayOpen;
+  }
+
+  /** Bytes from the transport; the chunk is not kept. A fault of the peer ends the connection, nothing is thrown. */
+  receive(chunk: Buffer): void {
+    if (this.#closed) return;
+    try {
+      this.#reader.read(chunk, this.#prefaceAt < PREFACE.length ? this.#readPreface(chunk) : 0);
+    } catch (error) {
+      if (!(error instanceof ConnectionFault)) throw error;
+      this.#finish(error, error.h2Code);
+    }
+  }
+
+  /** The transport has room again after `write` returned false. */
+  drained(): void {
+    this.#sender.unblock();
+    if (this.#inTurn) this.#turns.wake();
+    else this.#turn();
+  }
+
+  /**
+   * Client: opens a CONNECT stream. Data may be written at once, without waiting for the response.
+   * @param headers pseudo-header fields first: `:method` CONNECT and `:authority`.
+   * @param onResponse hears the final status and headers, once; the body of a refusal comes as the stream's data.
+   * @throws GwError gateway_unreachable | shutting_down | too_many_sessions
+   */
+  open(headers: Headers, onResponse: Response = () => {}): H2Stream {
+    if (this.#closed) throw new GwError('gateway_unreachable', 'The tunnel is closed.');
+    if (this.#farewell.isEnding) {
+      throw new GwError('shutting_down', 'The tunnel takes no new sessions.', { hint: 'Open a new tunnel.' });
+    }
+    if (!this.#exchange.mayOpen) {
+      throw new GwError('too_many_sessions', 'The tunnel has as many sessions as it may have.', {
+        hint: 'Close sessions that are not needed, or open another tunnel.',
+      });
+    }
+    return this.#exchange.open(headers, onResponse);
+  }
+
+  /** Asks the peer for a sign of life; `onPong` hears the answer to the latest one. */
+  ping(): void {
+    if (!this.#closed) this.#farewell.ping();
+  }
+
+  /**
+   * No new streams from now on; those that exist go on, and `onIdle` tells when the last is gone. A server
+   * announces it first and refuses only after one round trip, so that no stream on its way is lost (RFC 9113, 6.8);
+   * with an error code it refuses at once.
+   */
+  goaway(code: number = CODE.NO_ERROR): void {
+    if (!this.#closed) this.#farewell.goaway(code);
+  }
+
+  /** Ends everything at once. The owner also calls it, with an error, when the transport is gone. */
+  destroy(error?: Error): void {
+    this.#finish(error, undefined);
+  }
+
+  #turn(): void {
+    this.#inTurn = true;
+    this.#turns.attend();
+    if (!this.#closed) {
+      this.#sender.pump();
+      for (const stream of this.#sender.takeDrained()) stream.drained();
+      this.#farewell.tellIdle();
+    }
+    this.#inTurn = false;
+    if (this.#closed && !this.#closeTold && this.#turns.isQuiet) {
+      this.#closeTold = true;
+      this.#options.onClose(this.#closeError);
+    }
+  }
+
+  #finish(error: Error | undefined, code: number | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#closeError = error;
+    this.#reader.stop();
+    if (code !== undefined) this.#sender.control(goawayFrame(this.#farewell.lastPeerStreamId, code));
+    if (code !== undefined || error === undefined) this.#sender.emit();
+    this.#transport.close(error);
+    const cause = error instanceof GwError ? error : tunnelClosed(error);
+    this.#exchange.abandon(cause);
+    this.#turns.wake();
+  }
+
+  #greet(maxStreams: number, streamWindowBytes: number, connectionWindowBytes: number): void {
+    const client = this.#role === 'client';
+    if (client) this.#sender.control(PREFACE);
+    this.#sender.control(
+      settingsFrame([
+        client ? [SETTING.ENABLE_PUSH, 0] : [SETTING.MAX_CONCURRENT_STREAMS, maxStreams],
+        [SETTING.INITIAL_WINDOW_SIZE, streamWindowBytes],
+        [SETTING.MAX_FRAME_SIZE, H2_LIMITS.frameBytes],
+        [SETTING.MAX_HEADER_LIST_SIZE, H2_LIMITS.headerListBytes],
+      ]),
+    );
+    const wider = connectionWindowBytes - DEFAULT_WINDOW_BYTES;
+    if (wider > 0) this.#sender.control(windowUpdateFrame(0, wider));
+  }
+
+  /** Compares the client's preface. Returns where the frames begin in this chunk. */
+  #readPreface(chunk: Buffer): number {
+    const n = Math.min(PREFACE.length - this.#prefaceAt, chunk.length);
+    if (PREFACE.compare(chunk, 0, n, this.#prefaceAt, this.#prefaceAt + n) !== 0) {
+      fault(CODE.PROTOCOL_ERROR, 'The client does not speak HTTP/2.');
+    }
+    this.#prefaceAt += n;
+    return n;
+  }
+}
+
+function checkWindows(streamBytes: number, connectionBytes: number): void {
+  const valid = streamBytes >= DEFAULT_WINDOW_BYTES && streamBytes <= connectionBytes;
+  if (!valid || connectionBytes > MAX_WINDOW_BYTES) {
+    throw new GwError('bug', `HTTP/2 windows of ${streamBytes} and ${connectionBytes} bytes cannot be.`, {
+      hint: 'A stream needs 65,535 bytes at least, the connection as much as a stream, and at most 2^31-1.',
+    });
+  }
+}
+
+function tunnelClosed(cause: Error | undefined): GwError {
+  return new GwError('session_ended', 'The tunnel was closed.', { cause });
+}

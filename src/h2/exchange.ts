@@ -1,0 +1,238 @@
+import { GwError } from '../core/errors.ts';
+import type { Meters } from './allowance.ts';
+import { headerFrames, resetFrame, windowUpdateFrame } from './control-frames.ts';
+import { codeName, fault, H2Error } from './errors.ts';
+import { readRequest, readResponse } from './fields.ts';
+import { ReceiveWindow } from './flow.ts';
+import { CODE, MAX_STREAM_ID } from './frames.ts';
+import type { Field } from './hpack-decoder.ts';
+import { encodeHeaders } from './hpack-encoder.ts';
+import type { StreamEvents } from './inbound.ts';
+import type { Sender } from './sender.ts';
+import type { PeerSettings } from './settings.ts';
+import { Stream, type StreamHost } from './stream.ts';
+import type { Role, StreamTable } from './stream-table.ts';
+import type { Turns } from './turns.ts';
+import type { H2Stream, Headers, Response } from './types.ts';
+
+export interface ExchangeOptions {
+  readonly role: Role;
+  readonly maxStreams: number;
+  readonly streamWindowBytes: number;
+  readonly connectionWindowBytes: number;
+  readonly onStream: ((stream: H2Stream, headers: Headers) => void) | undefined;
+}
+
+const REFUSED = 'The gateway takes no new sessions on this tunnel.';
+
+/**
+ * The life of streams: opened, accepted or refused; answered; reset or ended; and the window they share. Every
+ * way out of the table goes through here.
+ */
+export class Exchange implements StreamHost, StreamEvents {
+  readonly #options: ExchangeOptions;
+  readonly #table: StreamTable;
+  readonly #sender: Sender;
+  readonly #peer: PeerSettings;
+  readonly #meters: Meters;
+  readonly #turns: Turns;
+  readonly #window: ReceiveWindow;
+  /** Set once a final GOAWAY was sent: new streams are refused. */
+  refusing = false;
+
+  constructor(
+    options: ExchangeOptions,
+    table: StreamTable,
+    sender: Sender,
+    peer: PeerSettings,
+    meters: Meters,
+    turns: Turns,
+  ) {
+    this.#options = options;
+    this.#table = table;
+    this.#sender = sender;
+    this.#peer = peer;
+    this.#meters = meters;
+    this.#turns = turns;
+    this.#window = new ReceiveWindow(options.connectionWindowBytes);
+  }
+
+  // --- for the owner of the connection
+
+  get mayOpen(): boolean {
+    const limit = Math.min(this.#options.maxStreams, this.#peer.maxStreams);
+    return this.#table.streams.size < limit && this.#table.lastId < MAX_STREAM_ID - 1;
+  }
+
+  open(headers: Headers, onResponse: Response): Stream {
+    const block = encodeHeaders(headers);
+    const stream = this.#add(this.#table.lastId === 0 ? 1 : this.#table.lastId + 2, onResponse);
+    this.#sendHeaders(stream, block);
+    return stream;
+  }
+
+  /** The connection is over: every stream ends with `error`. */
+  abandon(error: GwError): void {
+    for (const stream of [...this.#table.streams.values()]) this.#drop(stream, error, true);
+  }
+
+  /** GOAWAY: streams the peer will not look at. */
+  dropAbove(lastStreamId: number): void {
+    for (const stream of [...this.#table.streams.values()]) {
+      if (stream.id > lastStreamId) this.#drop(stream, new H2Error(CODE.REFUSED_STREAM, REFUSED), false);
+    }
+  }
+
+  // --- for streams
+
+  send(stream: Stream, chunk: Uint8Array): boolean {
+    this.#requireAnswer(stream);
+    return this.#sender.write(stream, chunk);
+  }
+
+  sendEnd(stream: Stream): void {
+    this.#requireAnswer(stream);
+    this.#sender.end(stream);
+  }
+
+  sendResponse(stream: Stream, status: number, headers: Headers): void {
+    this.#sendHeaders(stream, encodeHeaders({ ':status': String(status), ...headers }));
+  }
+
+  reset(stream: Stream, code: number): void {
+    this.#sender.reset(stream, resetFrame(stream.id, code));
+    this.#table.rememberReset(stream.id);
+    this.#table.delete(stream);
+  }
+
+  release(stream: Stream): void {
+    this.#table.delete(stream);
+    this.#turns.wake();
+  }
+
+  reopen(stream: Stream): void {
+    this.#sender.control(windowUpdateFrame(stream.id, stream.window.reopen()));
+  }
+
+  attendLater(stream: Stream): void {
+    this.#turns.attendLater(stream);
+  }
+
+  // --- for what the peer sends
+
+  take(bytes: number): void {
+    if (!this.#window.take(bytes)) {
+      fault(CODE.FLOW_CONTROL_ERROR, 'DATA beyond the window of the connection.');
+    }
+  }
+
+  consumed(bytes: number): void {
+    this.#window.consume(bytes);
+    if (this.#window.due) this.#sender.control(windowUpdateFrame(0, this.#window.reopen()));
+  }
+
+  streamFault(stream: Stream, code: number, message: string): void {
+    this.#meters.hastyResets.count();
+    this.#sender.chargeAnswer();
+    this.reset(stream, code);
+    stream.fail(new H2Error(code, `The peer broke the rules of a stream: ${message}`, false), false);
+  }
+
+  wasReset(stream: Stream, code: number): void {
+    const error = new H2Error(code, `The peer closed the stream (${codeName(code)}).`);
+    this.#drop(stream, error, code === CODE.NO_ERROR);
+  }
+
+  headers(streamId: number, fields: readonly Field[] | undefined, endStream: boolean): void {
+    const stream = this.#table.get(streamId);
+    if (stream === undefined) this.#newHeaders(streamId, fields, endStream);
+    else if (stream.remoteEnded) this.streamFault(stream, CODE.STREAM_CLOSED, 'HEADERS after END_STREAM.');
+    else if (fields === undefined) this.streamFault(stream, CODE.ENHANCE_YOUR_CALM, 'too many headers.');
+    else if (this.#options.role === 'client') this.#response(stream, fields, endStream);
+    else this.streamFault(stream, CODE.PROTOCOL_ERROR, 'HEADERS on a connected stream.');
+  }
+
+  // --- inside
+
+  /** Server: a request. Client: an answer to a stream that is gone. */
+  #newHeaders(streamId: number, fields: readonly Field[] | undefined, endStream: boolean): void {
+    if (this.#options.role === 'client' || streamId <= this.#table.lastId) {
+      this.#table.rejectClosed(streamId);
+      this.#meters.ignoredFrames.count();
+      return;
+    }
+    if ((streamId & 1) === 0) fault(CODE.PROTOCOL_ERROR, 'A client opened a stream with an even identifier.');
+    this.#table.lastId = streamId;
+    if (this.refusing || this.#table.streams.size >= this.#options.maxStreams) {
+      this.#refuse(streamId, CODE.REFUSED_STREAM);
+    } else if (fields === undefined) {
+      this.#refuse(streamId, CODE.ENHANCE_YOUR_CALM);
+    } else this.#request(streamId, fields, endStream);
+  }
+
+  #request(streamId: number, fields: readonly Field[], endStream: boolean): void {
+    const headers = readRequest(fields);
+    if (headers === undefined) this.#refuse(streamId, CODE.PROTOCOL_ERROR);
+    else if (headers === 'other') this.#refuse(streamId, CODE.HTTP_1_1_REQUIRED);
+    else {
+      const stream = this.#add(streamId, undefined);
+      if (endStream) stream.receiveEnd();
+      this.#options.onStream?.(stream, headers);
+    }
+  }
+
+  #refuse(streamId: number, code: number): void {
+    this.#meters.hastyResets.count();
+    this.#table.rememberReset(streamId);
+    this.#sender.answer(resetFrame(streamId, code));
+  }
+
+  #response(stream: Stream, fields: readonly Field[], endStream: boolean): void {
+    if (stream.answered) {
+      this.#trailers(stream, endStream);
+      return;
+    }
+    const response = readResponse(fields);
+    if (response === undefined) {
+      this.streamFault(stream, CODE.PROTOCOL_ERROR, 'the response is malformed.');
+    } else if (response.status < 200) {
+      if (endStream) this.streamFault(stream, CODE.PROTOCOL_ERROR, 'an interim response ends the stream.');
+      else this.#meters.ignoredFrames.count();
+    } else {
+      stream.answered = true;
+      stream.isTunnel = response.status < 300;
+      stream.onResponse?.(response.status, response.headers);
+      if (endStream && !stream.gone) stream.receiveEnd();
+    }
+  }
+
+  /** After a refusal an ordinary response may have trailers; a tunnel has none (RFC 9113, 8.5). */
+  #trailers(stream: Stream, endStream: boolean): void {
+    if (endStream && !stream.isTunnel) stream.receiveEnd();
+    else this.streamFault(stream, CODE.PROTOCOL_ERROR, 'HEADERS on a connected stream.');
+  }
+
+  #add(id: number, onResponse: Response | undefined): Stream {
+    const { streamWindowBytes } = this.#options;
+    const stream = new Stream(id, this, this.#peer.initialWindowBytes, streamWindowBytes, onResponse);
+    this.#table.add(stream);
+    return stream;
+  }
+
+  #sendHeaders(stream: Stream, block: Buffer): void {
+    this.#sender.control(headerFrames(stream.id, block, 0, this.#peer.maxFrameBytes));
+  }
+
+  #drop(stream: Stream, error: GwError, mayDeliver: boolean): void {
+    this.#sender.forget(stream);
+    this.#table.delete(stream);
+    stream.fail(error, mayDeliver);
+    this.#turns.wake();
+  }
+
+  #requireAnswer(stream: Stream): void {
+    if (this.#options.role === 'server' && !stream.answered) {
+      throw new GwError('bug', 'A stream was used before it was answered.');
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import type { Stream } from './stream.ts';
+
+/**
+ * When things happen. A turn is asked for at most once until it has run; streams whose owner must hear
+ * something wait for it in order.
+ */
+export class Turns {
+  readonly #schedule: (turn: () => void) => void;
+  readonly #run: () => void;
+  #asked = false;
+  #waiting: Stream[] = [];
+
+  constructor(schedule: (turn: () => void) => void, run: () => void) {
+    this.#schedule = schedule;
+    this.#run = (): void => {
+      this.#asked = false;
+      run();
+    };
+  }
+
+  wake(): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    this.#schedule(this.#run);
+  }
+
+  attendLater(stream: Stream): void {
+    if (stream.attending) return;
+    stream.attending = true;
+    this.#waiting.push(stream);
+    this.wake();
+  }
+
+  /** Lets the waiting streams speak; those that come to wait meanwhile are for the next turn. */
+  attend(): void {
+    if (this.#waiting.length === 0) return;
+    const streams = this.#waiting;
+    this.#waiting = [];
+    for (const stream of streams) stream.attend();
+  }
+
+  get isQuiet(): boolean {
+    return this.#waiting.length === 0;
+  }
+}
