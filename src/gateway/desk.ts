@@ -57,7 +57,9 @@ export class Desk implements Sessions {
     }
     const now = this.#deps.now();
     if (now >= opening.endsAtMs) {
-      throw new GwError('expired', 'This session grant has ended.', { hint: 'Get a new one: gw connect, or gw token' });
+      throw new GwError('expired', 'This session grant has ended.', {
+        hint: 'Get a new one: gw connect, or gw token',
+      });
     }
     const request = readRequest(opening.startup, target);
     const facts: SessionFacts = {

@@ -10,7 +10,11 @@ import type { Opening, SessionFacts, SessionRecord, SessionTotals } from './sess
 export function sessionRecord(journal: Journal, clock: Clock, facts: SessionFacts): SessionRecord {
   const { identity, id: session, target, database } = facts;
   const person = { who: identity.id, name: identity.email ?? identity.name };
-  const statements: Recorder = new StatementRecorder(journal, { id: session, ...person, target, database }, clock);
+  const statements: Recorder = new StatementRecorder(
+    journal,
+    { id: session, ...person, target, database },
+    clock,
+  );
   return {
     prepare: (text) => statements.prepare(text),
     intent: (id, statement, protocol, name) => statements.intent(id, statement, protocol, name),
@@ -33,8 +37,10 @@ export function sessionRecord(journal: Journal, clock: Clock, facts: SessionFact
           endsAt: facts.endsAtMs,
         }),
       ),
-    cancelRequested: () => journal.note(cancelRequested(clock.now(), { session, remote: facts.remoteAddress })),
-    ended: (totals: SessionTotals) => journal.note(sessionEnded(clock.now(), { session, ...person, target, ...totals })),
+    cancelRequested: () =>
+      journal.note(cancelRequested(clock.now(), { session, remote: facts.remoteAddress })),
+    ended: (totals: SessionTotals) =>
+      journal.note(sessionEnded(clock.now(), { session, ...person, target, ...totals })),
   };
 }
 

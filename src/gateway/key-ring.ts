@@ -1,5 +1,11 @@
 import { LIMITS } from '../core/limits.ts';
-import { generateSigningKey, type SigningKey, type SigningKeys, signingKeyFromPem, signingKeyToPem } from './identity/signing-keys.ts';
+import {
+  generateSigningKey,
+  type SigningKey,
+  type SigningKeys,
+  signingKeyFromPem,
+  signingKeyToPem,
+} from './identity/signing-keys.ts';
 import type { NewSigningKey, SigningKeyStore, StoredSigningKey } from './store/signing-keys.ts';
 
 /** What the store calls to make a fresh key. */

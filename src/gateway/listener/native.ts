@@ -75,9 +75,13 @@ export class NativeEntrance {
     const password = decodePassword(await intake.readMessage(FRONTEND.password, LIMITS.authMessageBytes));
     const grant = await this.#credentials.sessionGrant(password.reveal());
     if (target !== undefined && target !== grant.target) {
-      throw new GwError('denied', `This session grant is for target "${grant.target}", not for "${target}".`, {
-        hint: `Connect with dbname=${grant.target}, or get another one: gw token ${target}`,
-      });
+      throw new GwError(
+        'denied',
+        `This session grant is for target "${grant.target}", not for "${target}".`,
+        {
+          hint: `Connect with dbname=${grant.target}, or get another one: gw token ${target}`,
+        },
+      );
     }
     return grant;
   }

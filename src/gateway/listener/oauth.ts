@@ -26,7 +26,9 @@ export async function authenticateOauth(
     });
   }
   intake.channel.write(authenticationSasl([MECHANISM]));
-  const first = decodeSaslInitialResponse(await intake.readMessage(FRONTEND.password, LIMITS.authMessageBytes));
+  const first = decodeSaslInitialResponse(
+    await intake.readMessage(FRONTEND.password, LIMITS.authMessageBytes),
+  );
   if (first.mechanism !== MECHANISM || first.data === null) {
     throw new GwError('protocol_violation', `The client chose a SASL mechanism that was not offered.`);
   }
@@ -48,7 +50,11 @@ export async function authenticateOauth(
 
 /** The failed exchange of RFC 7628, 3.2.2: our status, then the client's dummy answer of one 0x01. */
 async function sayWhere(intake: Intake, oauth: NonNullable<Credentials['oauth']>): Promise<void> {
-  const status = { status: 'invalid_token', 'openid-configuration': oauth.configurationUrl, scope: oauth.scope };
+  const status = {
+    status: 'invalid_token',
+    'openid-configuration': oauth.configurationUrl,
+    scope: oauth.scope,
+  };
   intake.channel.write(authenticationSaslContinue(Buffer.from(JSON.stringify(status))));
   await intake.readMessage(FRONTEND.password, LIMITS.authMessageBytes);
 }
@@ -57,12 +63,17 @@ async function sayWhere(intake: Intake, oauth: NonNullable<Credentials['oauth']>
 function bearerOf(message: string): string {
   const [header, ...pairs] = message.split(SEPARATOR);
   if (header === undefined || !/^n,(a=[^,]*)?,$/.test(header)) {
-    throw new GwError('protocol_violation', 'Malformed OAUTHBEARER message: channel binding is not supported.');
+    throw new GwError(
+      'protocol_violation',
+      'Malformed OAUTHBEARER message: channel binding is not supported.',
+    );
   }
   const auth = pairs.find((pair) => pair.startsWith('auth='))?.slice('auth='.length);
-  if (auth === undefined) throw new GwError('protocol_violation', 'Malformed OAUTHBEARER message: no "auth".');
+  if (auth === undefined)
+    throw new GwError('protocol_violation', 'Malformed OAUTHBEARER message: no "auth".');
   if (auth === '') return '';
   const token = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(auth)?.[1];
-  if (token === undefined) throw new GwError('protocol_violation', 'Malformed OAUTHBEARER message: bad token.');
+  if (token === undefined)
+    throw new GwError('protocol_violation', 'Malformed OAUTHBEARER message: bad token.');
   return token;
 }

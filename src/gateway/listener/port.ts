@@ -72,7 +72,10 @@ export class Port {
   #accept(socket: Socket): void {
     socket.on('error', () => {});
     if (this.#young.size >= LIMITS.unauthenticatedConnections) {
-      this.#handlers.refused(new GwError('too_many_sessions', 'Too many connections in startup.'), addressOf(socket));
+      this.#handlers.refused(
+        new GwError('too_many_sessions', 'Too many connections in startup.'),
+        addressOf(socket),
+      );
       socket.destroy();
       return;
     }
@@ -91,7 +94,8 @@ export class Port {
   #sniff(socket: Socket): void {
     let seen: Buffer = Buffer.alloc(0);
     const onReadable = (): void => {
-      for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) seen = Buffer.concat([seen, chunk]);
+      for (let chunk = socket.read(); chunk !== null; chunk = socket.read())
+        seen = Buffer.concat([seen, chunk]);
       try {
         if (this.#decide(socket, seen)) socket.off('readable', onReadable);
       } catch (error) {

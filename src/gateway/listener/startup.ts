@@ -13,7 +13,10 @@ const MAX_ENCRYPTION_REQUESTS = 2;
  * answered `N`, as PostgreSQL answers inside TLS. A CancelRequest is carried out; then there is no startup.
  * @throws GwError `protocol_violation`, `cancelled` when the client goes away
  */
-export async function negotiateStartup(intake: Intake, sessions: Sessions): Promise<StartupRequest | undefined> {
+export async function negotiateStartup(
+  intake: Intake,
+  sessions: Sessions,
+): Promise<StartupRequest | undefined> {
   for (let requests = 0; requests <= MAX_ENCRYPTION_REQUESTS; requests++) {
     const packet = decodeStartup(await intake.readStartup());
     if (packet.kind === 'startup') return packet;

@@ -5,10 +5,10 @@ import { asGwError, GwError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { H2Connection } from '../../h2/connection.ts';
 import type { H2Stream, Headers } from '../../h2/types.ts';
-import { negotiateStartup } from './startup.ts';
 import { withDeadline } from './deadline.ts';
 import type { Credentials, EntranceLog, Grant, Sessions } from './entrance.ts';
 import { Intake } from './intake.ts';
+import { negotiateStartup } from './startup.ts';
 
 /**
  * The gateway's end of tunnels: one HTTP/2 connection each, one CONNECT stream per session. A stream is answered
@@ -89,9 +89,13 @@ export class TunnelEntrance {
   async #admit(headers: Headers): Promise<Grant> {
     const version = headers[API_VERSION_HEADER];
     if (version !== undefined && version !== String(API_VERSION)) {
-      throw new GwError('usage', `This gateway speaks API version ${API_VERSION}; the client asked for ${version}.`, {
-        hint: 'Upgrade the older of the two.',
-      });
+      throw new GwError(
+        'usage',
+        `This gateway speaks API version ${API_VERSION}; the client asked for ${version}.`,
+        {
+          hint: 'Upgrade the older of the two.',
+        },
+      );
     }
     const token = /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1];
     if (token === undefined) {
@@ -102,7 +106,10 @@ export class TunnelEntrance {
     const grant = await this.#credentials.sessionGrant(token);
     const target = targetOfAuthority(headers[':authority'] ?? '');
     if (target !== grant.target) {
-      throw new GwError('denied', `This session grant is for target "${grant.target}", not for "${target ?? ''}".`);
+      throw new GwError(
+        'denied',
+        `This session grant is for target "${grant.target}", not for "${target ?? ''}".`,
+      );
     }
     return grant;
   }

@@ -1,7 +1,13 @@
 import { GwError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { flush, parse, query, sync, terminate } from '../../wire/build-frontend.ts';
-import { decodeBindNames, decodeClose, decodeExecute, decodeParse, decodeQuery } from '../../wire/frontend.ts';
+import {
+  decodeBindNames,
+  decodeClose,
+  decodeExecute,
+  decodeParse,
+  decodeQuery,
+} from '../../wire/frontend.ts';
 import { MessageScanner, type ScanHandler, scanRules } from '../../wire/scanner.ts';
 import { FRONTEND, isFrontendType } from '../../wire/types.ts';
 import type { Gate } from '../gate/gate.ts';
@@ -97,7 +103,9 @@ export class ClientLoop implements ScanHandler {
       const end = this.#scanner.scan(chunk, this);
       this.#forwardUntil(end);
     } catch (error) {
-      this.#deps.fail(error instanceof GwError ? error : new GwError('bug', 'The relay failed.', { cause: error }));
+      this.#deps.fail(
+        error instanceof GwError ? error : new GwError('bug', 'The relay failed.', { cause: error }),
+      );
       return;
     }
     this.#flow();
@@ -168,9 +176,13 @@ export class ClientLoop implements ScanHandler {
     const { gate, names } = this.#deps;
     const message = decodeParse(body);
     if (names.count >= LIMITS.preparedStatements && names.statement(message.statement) === undefined) {
-      const refusal = new GwError('limit', `This session holds ${names.count} prepared statements and portals.`, {
-        hint: 'Close some of them: DEALLOCATE ALL, or DISCARD ALL.',
-      });
+      const refusal = new GwError(
+        'limit',
+        `This session holds ${names.count} prepared statements and portals.`,
+        {
+          hint: 'Close some of them: DEALLOCATE ALL, or DISCARD ALL.',
+        },
+      );
       this.#push(OP.parse, undefined, refusal);
       this.#replace(start, end, POISON_PARSE);
       return;
@@ -220,7 +232,8 @@ export class ClientLoop implements ScanHandler {
       if (!this.#copyIn) this.#push(OP.sync);
     } else if (type === FRONTEND.close) {
       const { kind, name } = decodeClose(body);
-      const change = kind === 'statement' ? names.setStatement(name, undefined) : names.setPortal(name, undefined);
+      const change =
+        kind === 'statement' ? names.setStatement(name, undefined) : names.setPortal(name, undefined);
       this.#push(OP.close, undefined, undefined, change);
     } else if (type === FRONTEND.copyDone || type === FRONTEND.copyFail) {
       if (this.#copyIn) this.#copyIn = false;
@@ -256,7 +269,9 @@ export class ClientLoop implements ScanHandler {
 
   #forwardUntil(end: number): void {
     if (end > this.#from) {
-      this.#outbox.send(this.#from === 0 && end === this.#chunk.length ? this.#chunk : this.#chunk.subarray(this.#from, end));
+      this.#outbox.send(
+        this.#from === 0 && end === this.#chunk.length ? this.#chunk : this.#chunk.subarray(this.#from, end),
+      );
     }
     this.#from = end;
   }

@@ -62,7 +62,8 @@ export class Names {
   }
 
   #restore(change: NameChange): void {
-    const map: Map<string, Statement | undefined> = change.kind === 'statement' ? this.#statements : this.#portals;
+    const map: Map<string, Statement | undefined> =
+      change.kind === 'statement' ? this.#statements : this.#portals;
     this.#put(map, change.name, change.previous as Statement | undefined);
   }
 

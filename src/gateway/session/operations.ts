@@ -1,5 +1,5 @@
-import type { Ticket } from '../gate/types.ts';
 import type { GwError } from '../../core/errors.ts';
+import type { Ticket } from '../gate/types.ts';
 
 /**
  * What the client has sent and the server has not answered yet, in order: a ring of operations in parallel

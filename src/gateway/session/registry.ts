@@ -35,14 +35,22 @@ export class SessionRegistry {
     if (this.#closed) throw this.#closed;
     const own = this.#byIdentity.get(identityId) ?? 0;
     if (this.#sessions.size >= this.#limits.sessions) {
-      throw new GwError('too_many_sessions', `This gateway has ${this.#sessions.size} sessions: no more are allowed.`, {
-        hint: 'Try again later, or raise limits.sessions in the configuration of the gateway.',
-      });
+      throw new GwError(
+        'too_many_sessions',
+        `This gateway has ${this.#sessions.size} sessions: no more are allowed.`,
+        {
+          hint: 'Try again later, or raise limits.sessions in the configuration of the gateway.',
+        },
+      );
     }
     if (own >= this.#limits.perIdentity) {
-      throw new GwError('too_many_sessions', `You have ${own} sessions at this gateway: no more are allowed.`, {
-        hint: 'Close some, or ask for a higher limits.sessions_per_identity.',
-      });
+      throw new GwError(
+        'too_many_sessions',
+        `You have ${own} sessions at this gateway: no more are allowed.`,
+        {
+          hint: 'Close some, or ask for a higher limits.sessions_per_identity.',
+        },
+      );
     }
     this.#byIdentity.set(identityId, own + 1);
     this.#sessions.add(session);
@@ -71,7 +79,9 @@ export class SessionRegistry {
   /** The session a CancelRequest names, or undefined; as in PostgreSQL the asker is not told which. */
   find(processId: number, secret: Buffer, equal: (a: Buffer, b: Buffer) => boolean): Session | undefined {
     const entry = this.#keys.get(processId);
-    return entry && entry.secret.length === secret.length && equal(entry.secret, secret) ? entry.session : undefined;
+    return entry && entry.secret.length === secret.length && equal(entry.secret, secret)
+      ? entry.session
+      : undefined;
   }
 
   of(identityId: string): Session[] {

@@ -43,9 +43,13 @@ function databaseOf(asked: string | undefined, target: SessionTarget): string {
   const prefix = `${target.name}/`;
   const name = asked.startsWith(prefix) ? asked.slice(prefix.length) : asked;
   if (target.databases.includes(name)) return name;
-  throw new GwError('unknown_database', `Target "${target.name}" does not offer a database named "${name}".`, {
-    hint: `It offers: ${target.databases.join(', ')}.`,
-  });
+  throw new GwError(
+    'unknown_database',
+    `Target "${target.name}" does not offer a database named "${name}".`,
+    {
+      hint: `It offers: ${target.databases.join(', ')}.`,
+    },
+  );
 }
 
 /**
@@ -55,5 +59,8 @@ function databaseOf(asked: string | undefined, target: SessionTarget): string {
 export function attribution(who: string, sessionId: string, clientName: string): string {
   const room = APPLICATION_NAME_BYTES - sessionId.length - 4;
   const text = `gw:${who.slice(0, room)}/${sessionId} ${clientName}`;
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, APPLICATION_NAME_BYTES).trimEnd();
+  return text
+    .replace(/[^\x20-\x7e]/g, '?')
+    .slice(0, APPLICATION_NAME_BYTES)
+    .trimEnd();
 }

@@ -1,5 +1,5 @@
-import { asGwError, GwError } from '../../core/errors.ts';
 import type { Channel } from '../../core/channel.ts';
+import { asGwError, GwError } from '../../core/errors.ts';
 import { authenticationOk, backendKeyData } from '../../wire/build-backend.ts';
 import { terminate } from '../../wire/build-frontend.ts';
 import { BACKEND } from '../../wire/types.ts';
@@ -9,7 +9,14 @@ import { ClientLoop } from './client-loop.ts';
 import { Names } from './names.ts';
 import { Operations } from './operations.ts';
 import type { SessionRegistry } from './registry.ts';
-import type { ClientSide, Opening, SessionDeps, SessionFacts, SessionRecord, SessionTarget } from './types.ts';
+import type {
+  ClientSide,
+  Opening,
+  SessionDeps,
+  SessionFacts,
+  SessionRecord,
+  SessionTarget,
+} from './types.ts';
 import { refused, UpstreamLoop } from './upstream-loop.ts';
 
 /** How long a session that ends waits for the message under way to pass, before it is cut. */
@@ -45,7 +52,13 @@ export class Session {
   #clientEnded = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(opening: Opening, target: SessionTarget, facts: SessionFacts, registry: SessionRegistry, deps: SessionDeps) {
+  constructor(
+    opening: Opening,
+    target: SessionTarget,
+    facts: SessionFacts,
+    registry: SessionRegistry,
+    deps: SessionDeps,
+  ) {
     this.facts = facts;
     this.#deps = deps;
     this.#registry = registry;
@@ -83,7 +96,11 @@ export class Session {
   }
 
   /** Opens the way to the database and relays until either side ends. Never throws: a client is told why. */
-  async run(opening: Opening, database: string, parameters: readonly (readonly [string, string])[]): Promise<void> {
+  async run(
+    opening: Opening,
+    database: string,
+    parameters: readonly (readonly [string, string])[],
+  ): Promise<void> {
     const began = performance.now();
     opening.client.whenGone(() => this.#goneWhileOpening());
     try {
@@ -237,9 +254,13 @@ export class Session {
     this.#state = 'ending';
     const orderly = this.#upstreamLoop.fatal || this.#clientLoop.terminated || this.#clientEnded;
     if (!orderly) this.#reason = 'database closed the connection';
-    const lost = new GwError('gateway_unreachable', `The connection to target "${this.facts.target}" was lost.`, {
-      hint: 'Connect again; the open transaction was rolled back.',
-    });
+    const lost = new GwError(
+      'gateway_unreachable',
+      `The connection to target "${this.facts.target}" was lost.`,
+      {
+        hint: 'Connect again; the open transaction was rolled back.',
+      },
+    );
     this.#sayAndClose(orderly || !this.#upstreamLoop.atBoundary ? undefined : refused(lost, 'FATAL'));
   }
 

@@ -1,7 +1,7 @@
 import type { Channel, ChannelHandlers } from '../../core/channel.ts';
 import type { GwError } from '../../core/errors.ts';
-import type { Durability, GateMeter, Recorder } from '../gate/types.ts';
 import type { Gate } from '../gate/gate.ts';
+import type { Durability, GateMeter, Recorder } from '../gate/types.ts';
 import type { Identity } from '../identity/identity.ts';
 
 /** The client's side of a session, past authentication. */
@@ -89,7 +89,11 @@ export interface SessionDeps {
   record(facts: SessionFacts): SessionRecord;
   gate(facts: SessionFacts, record: SessionRecord): Gate;
   readonly meter: SessionMeter;
-  log(event: 'session_started' | 'session_ended' | 'session_failed', facts: SessionFacts, error?: GwError): void;
+  log(
+    event: 'session_started' | 'session_ended' | 'session_failed',
+    facts: SessionFacts,
+    error?: GwError,
+  ): void;
   /** A random positive 31-bit number. */
   randomProcessId(): number;
   randomBytes(count: number): Buffer;

@@ -8,9 +8,9 @@ import { MessageScanner, type ScanHandler, scanRules } from '../../wire/scanner.
 import { BACKEND, isBackendType, printType } from '../../wire/types.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Ticket } from '../gate/types.ts';
+import { preparedName } from '../sql/command-word.ts';
 import type { Names } from './names.ts';
 import { OP, type Operations } from './operations.ts';
-import { preparedName } from '../sql/command-word.ts';
 
 /**
  * Upstream → client. Finds the end of each answer, pairs it with the operation that asked, journals what came
@@ -30,7 +30,8 @@ const COLLECTED: Readonly<Record<number, number>> = {
 
 const RULES = scanRules({
   peer: 'the database',
-  isKnownType: (type) => isBackendType(type) && type !== BACKEND.authentication && type !== BACKEND.copyBothResponse,
+  isKnownType: (type) =>
+    isBackendType(type) && type !== BACKEND.authentication && type !== BACKEND.copyBothResponse,
   maxMessageBytes: LIMITS.messageBytes,
   bodyLimit: (type) => COLLECTED[type] ?? -1,
   partial: (type) => type === BACKEND.errorResponse,
@@ -99,7 +100,9 @@ export class UpstreamLoop implements ScanHandler {
       if (this.#cut && this.#scanner.atBoundary) this.#cutBefore(end);
     } catch (error) {
       this.#failed = true;
-      this.#deps.fail(error instanceof GwError ? error : new GwError('bug', 'The relay failed.', { cause: error }));
+      this.#deps.fail(
+        error instanceof GwError ? error : new GwError('bug', 'The relay failed.', { cause: error }),
+      );
     }
   }
 
@@ -111,7 +114,8 @@ export class UpstreamLoop implements ScanHandler {
     else if (type === BACKEND.errorResponse) {
       const replacement = this.#error(body);
       if (replacement) {
-        if (length > body.length) throw new GwError('protocol_violation', 'The database sent an oversized error.');
+        if (length > body.length)
+          throw new GwError('protocol_violation', 'The database sent an oversized error.');
         this.#replace(start, end, replacement);
         return;
       }
@@ -137,23 +141,31 @@ export class UpstreamLoop implements ScanHandler {
   #progress(type: number): void {
     switch (type) {
       case BACKEND.parseComplete:
-        return this.#answer(OP.parse, type);
+        this.#answer(OP.parse, type);
+        break;
       case BACKEND.bindComplete:
-        return this.#answer(OP.bind, type);
+        this.#answer(OP.bind, type);
+        break;
       case BACKEND.closeComplete:
-        return this.#answer(OP.close, type);
+        this.#answer(OP.close, type);
+        break;
       case BACKEND.rowDescription:
       case BACKEND.noData:
         if (this.#head() === OP.describe) this.#deps.operations.shift();
-        return;
+        break;
       case BACKEND.emptyQueryResponse:
       case BACKEND.portalSuspended:
-        return this.#finish(type === BACKEND.portalSuspended ? this.#rows : 0, undefined, '00000');
+        this.#finish(type === BACKEND.portalSuspended ? this.#rows : 0, undefined, '00000');
+        break;
       case BACKEND.copyInResponse:
-        return this.#deps.copyInBegan();
+        this.#deps.copyInBegan();
+        break;
       case BACKEND.functionCallResponse:
       case BACKEND.negotiateProtocolVersion:
-        throw new GwError('protocol_violation', `The database sent ${printType(type)}, which nothing asked for.`);
+        throw new GwError(
+          'protocol_violation',
+          `The database sent ${printType(type)}, which nothing asked for.`,
+        );
       default:
     }
   }
@@ -188,7 +200,13 @@ export class UpstreamLoop implements ScanHandler {
       throw new GwError('protocol_violation', 'The database completed a statement that was not asked for.');
     }
     const ticket = operations.ticketAt(0);
-    if (ticket) gate.settle(ticket, head === OP.query ? 'simple' : 'extended', { rows, tag, sqlstate, bytes: this.#bytes });
+    if (ticket)
+      gate.settle(ticket, head === OP.query ? 'simple' : 'extended', {
+        rows,
+        tag,
+        sqlstate,
+        bytes: this.#bytes,
+      });
     this.#lastTicket = ticket;
     this.#rows = 0;
     this.#bytes = 0;
@@ -206,10 +224,22 @@ export class UpstreamLoop implements ScanHandler {
     if (refusal) {
       // The operation stays for Z when it is a Query; otherwise it is skipped like the rest.
     } else if (head === OP.sync || head === 0) {
-      if (this.#lastTicket) gate.settle(this.#lastTicket, 'extended', { rows: undefined, tag: undefined, sqlstate, bytes: this.#bytes });
+      if (this.#lastTicket)
+        gate.settle(this.#lastTicket, 'extended', {
+          rows: undefined,
+          tag: undefined,
+          sqlstate,
+          bytes: this.#bytes,
+        });
     } else {
       const ticket = operations.ticketAt(0);
-      if (ticket) gate.settle(ticket, head === OP.query ? 'simple' : 'extended', { rows: undefined, tag: undefined, sqlstate, bytes: this.#bytes });
+      if (ticket)
+        gate.settle(ticket, head === OP.query ? 'simple' : 'extended', {
+          rows: undefined,
+          tag: undefined,
+          sqlstate,
+          bytes: this.#bytes,
+        });
     }
     if (head !== OP.query) this.#skipToSync(names, 1);
     this.#rows = 0;
@@ -233,7 +263,8 @@ export class UpstreamLoop implements ScanHandler {
   #ready(status: string): void {
     const { operations, names } = this.#deps;
     // What was sent behind an error, before the client knew of it, was skipped up to this Sync.
-    if (operations.count > 0 && this.#head() !== OP.query && this.#head() !== OP.sync) this.#skipToSync(names, 0);
+    if (operations.count > 0 && this.#head() !== OP.query && this.#head() !== OP.sync)
+      this.#skipToSync(names, 0);
     if (operations.count > 0) operations.shift();
     this.#lastTicket = undefined;
     this.#rows = 0;
@@ -281,7 +312,9 @@ export class UpstreamLoop implements ScanHandler {
 
   #forwardUntil(end: number): void {
     if (end > this.#from) {
-      this.#deps.write(this.#from === 0 && end === this.#chunk.length ? this.#chunk : this.#chunk.subarray(this.#from, end));
+      this.#deps.write(
+        this.#from === 0 && end === this.#chunk.length ? this.#chunk : this.#chunk.subarray(this.#from, end),
+      );
     }
     this.#from = end;
   }
