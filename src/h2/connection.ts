@@ -50,7 +50,7 @@ export class H2Connection {
     const peer = defaultPeerSettings();
     const meters = createMeters(options.now);
     const { onStream } = options;
-    this.#turns = new Turns(options.schedule, () => this.#turn());
+    this.#turns = new Turns(options.schedule, this.#table, () => this.#turn());
     this.#sender = new Sender(transport, peer, this.#turns);
     const limits = { role, maxStreams, streamWindowBytes, connectionWindowBytes, onStream };
     this.#exchange = new Exchange(limits, this.#table, this.#sender, peer, meters, this.#turns);

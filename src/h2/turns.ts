@@ -1,17 +1,21 @@
 import type { Stream } from './stream.ts';
+import type { StreamTable } from './stream-table.ts';
+import type { H2Options } from './types.ts';
 
 /**
  * When things happen. A turn is asked for at most once until it has run; streams whose owner must hear
  * something wait for it in order.
  */
 export class Turns {
-  readonly #schedule: (turn: () => void) => void;
+  readonly #schedule: H2Options['schedule'];
+  readonly #table: StreamTable;
   readonly #run: () => void;
   #asked = false;
   #waiting: Stream[] = [];
 
-  constructor(schedule: (turn: () => void) => void, run: () => void) {
+  constructor(schedule: H2Options['schedule'], table: StreamTable, run: () => void) {
     this.#schedule = schedule;
+    this.#table = table;
     this.#run = (): void => {
       this.#asked = false;
       run();
@@ -21,7 +25,7 @@ export class Turns {
   wake(): void {
     if (this.#asked) return;
     this.#asked = true;
-    this.#schedule(this.#run);
+    this.#schedule(this.#run, this.#table.streams.size);
   }
 
   attendLater(stream: Stream): void {

@@ -38,8 +38,11 @@ export interface H2Options {
   readonly connectionWindowBytes?: number;
   /** Monotonic milliseconds; feeds the allowances against floods only. */
   readonly now: () => number;
-  /** Runs `turn` soon (setImmediate, nextTick); called once per turn that has something to do. */
-  readonly schedule: (turn: () => void) => void;
+  /**
+   * Runs `turn` soon, never at once; called once per turn that has something to do, first in the constructor.
+   * `activeStreams` helps to choose: nextTick for one, setImmediate for several, so that they share a write.
+   */
+  readonly schedule: (turn: () => void, activeStreams: number) => void;
   /** Server: a CONNECT arrived. `start` may be called at once or later. */
   readonly onStream?: (stream: H2Stream, headers: Headers) => void;
   /** The peer takes no new streams on this connection; those that exist go on. */
