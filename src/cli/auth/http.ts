@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
+import type { Clock } from '../../core/clock.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { explainNetworkError } from '../render/network-error.ts';
 import type { Trust } from './trust.ts';
@@ -27,6 +28,8 @@ export interface Http {
   readonly trust: Trust;
   /** The proxy that a request to this URL takes. */
   proxyFor(url: URL): URL | undefined;
+  /** How far the clock of a server was ahead of ours in its last answer (its Date header, whole seconds); 0 unknown. */
+  skewMs(url: URL): number;
   /** Any status is an answer. Rejects with the error of the system, of TLS or of the HTTP client. */
   request(url: URL, request?: HttpRequest): Promise<HttpAnswer>;
   close(): Promise<void>;
@@ -35,13 +38,15 @@ export interface Http {
 export interface HttpOptions {
   readonly trust: Trust;
   readonly proxyFor: (url: URL) => URL | undefined;
+  readonly clock: Clock;
 }
 
 /** Waits before a GET is tried again after its connection failed. */
 const RETRY_AFTER_MS = [150, 450];
 const WORTH_A_RETRY = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'ECONNREFUSED']);
 
-export function createHttp({ trust, proxyFor }: HttpOptions): Http {
+export function createHttp({ trust, proxyFor, clock }: HttpOptions): Http {
+  const skews = new Map<string, number>();
   let dispatchers = new Map<string, Promise<Dispatcher>>();
   const dispatcherFor = (url: URL): Promise<Dispatcher> => {
     const proxy = proxyFor(url)?.href ?? '';
@@ -58,11 +63,15 @@ export function createHttp({ trust, proxyFor }: HttpOptions): Http {
     trust,
     proxyFor,
     close,
+    skewMs: (url) => skews.get(url.origin) ?? 0,
     async request(url, request = {}) {
       const retries = (request.method ?? 'GET') === 'GET' ? RETRY_AFTER_MS : [];
       for (let attempt = 0; ; attempt++) {
         try {
-          return await once(await dispatcherFor(url), url, request);
+          const answer = await once(await dispatcherFor(url), url, request);
+          const date = Date.parse(answer.headers.date ?? '');
+          if (!Number.isNaN(date)) skews.set(url.origin, date - clock.now());
+          return answer;
         } catch (error) {
           const { untrusted, code } = explainNetworkError(error);
           if (untrusted && trust.addSystemRoots()) {

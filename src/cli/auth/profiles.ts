@@ -9,6 +9,7 @@ import { GwError } from '../../core/errors.ts';
 import { readPrivate, writePrivate } from './files.ts';
 import { withLock } from './lock.ts';
 import type { Paths } from './paths.ts';
+import type { Place } from './secret-store.ts';
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$/;
 
@@ -90,6 +91,14 @@ export function saveProfile(paths: Paths, name: string, profile: Profile): Promi
     current: name,
     profiles: { ...all.profiles, [name]: profile },
   }));
+}
+
+/** Notes that the tokens of a profile are now somewhere else. */
+export function rememberPlace(paths: Paths, name: string, credentials: Place): Promise<Profiles> {
+  return updateProfiles(paths, (all) => {
+    const profile = all.profiles[name];
+    return profile ? { ...all, profiles: { ...all.profiles, [name]: { ...profile, credentials } } } : all;
+  });
 }
 
 /** Forgets a profile; another one becomes the one that is used when only one is left. */

@@ -48,6 +48,8 @@ export interface Output {
   raw(chunk: string | Uint8Array): Promise<boolean>;
   /** One line for the person, on stderr; silent with `--quiet`. */
   note(text: string): void;
+  /** One line that is needed to go on (a URL to open, a code): on stderr, also with `--quiet`. */
+  notice(text: string): void;
   /** A warning, on stderr. */
   warn(text: string): void;
   /** A spinner on a terminal; elsewhere the text once, as a note. */

@@ -43,6 +43,7 @@ export function createOutput({ json, quiet, env, stdout, stderr }: OutputOptions
     },
     raw: (chunk) => data.writeAndWait(chunk),
     note,
+    notice: (text) => words.write(`${sanitiseStyled(text)}\n`),
     warn: (text) => words.write(`${style.warning('warning:')} ${sanitiseStyled(text)}\n`),
     spinner(text) {
       if (quiet) return plainSpinner(text, () => {});
