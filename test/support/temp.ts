@@ -3,18 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Temp folders that are gone afterwards. Removed when the process exits; those of a process that was killed
- * are removed by the next one that asks.
+ * Temp folders that are gone afterwards: at the end of the test file, or of the process outside of vitest. Those
+ * of a process that was killed are removed by the next one that asks.
  */
 const PREFIX = 'gw-test-';
 const made = new Set<string>();
+const removeAll = (): void => made.forEach(remove);
+let swept = false;
 
-/** Makes a folder in the system's temp folder. It can be disposed (`using`), else it goes when the process ends. */
+// vitest ends its workers without an exit event. Hooks run last-in first-out: this one after the file's own.
+if (process.env.VITEST) (await import('vitest')).afterAll(removeAll);
+else process.once('exit', removeAll);
+
+/** Makes a folder in the system's temp folder. It can be disposed (`using`), else it goes when the test file or process ends. */
 export function tempDir(label = 'x'): { readonly path: string; [Symbol.dispose](): void } {
-  if (made.size === 0) {
-    removeOrphans();
-    process.once('exit', () => made.forEach(remove));
-  }
+  if (!swept) removeOrphans();
+  swept = true;
   const path = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-${label}-`));
   made.add(path);
   return { path, [Symbol.dispose]: () => remove(path) };

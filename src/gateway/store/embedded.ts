@@ -164,7 +164,8 @@ async function untilReady(
 ): Promise<void> {
   const deadline = performance.now() + LIMITS.embeddedStartTimeoutMs;
   while (postmaster.running) {
-    const answer = await ask(options, port, owner);
+    const gone = postmaster.ended.then(() => 'not yet' as const);
+    const answer = await Promise.race([ask(options, port, owner), gone]);
     if (answer === 'ready') return;
     if (answer instanceof GwError && (await staysUp(postmaster))) throw answer;
     if (performance.now() > deadline) {
