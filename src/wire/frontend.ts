@@ -8,7 +8,7 @@
 import { GwError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import type { ByteString, NamedKind } from './build-frontend.ts';
-import { malformed, Reader, strictUtf8 } from './reader.ts';
+import { latin1, malformed, Reader, strictUtf8, zeroAt } from './reader.ts';
 import { SIGNIFICANT_NAME_BYTES } from './types.ts';
 
 /** Query: the statement text, without its terminator, in the client's encoding. */
@@ -48,8 +48,8 @@ export interface BindNames {
  * @throws GwError `limit` when the names are longer than the prefix
  */
 export function decodeBindNames(prefix: Buffer, length: number = prefix.length): BindNames {
-  const portalEnd = prefix.indexOf(0);
-  const statementEnd = portalEnd < 0 ? -1 : prefix.indexOf(0, portalEnd + 1);
+  const portalEnd = zeroAt(prefix, 0);
+  const statementEnd = portalEnd < 0 ? -1 : zeroAt(prefix, portalEnd + 1);
   if (portalEnd < 0 || statementEnd < 0) {
     if (prefix.length >= length) throw malformed('Bind', length, 'a name is not terminated');
     throw new GwError('limit', `The names in a Bind message are longer than ${prefix.length} bytes.`);
@@ -166,10 +166,7 @@ export function expectEmpty(what: string, body: Buffer): void {
 const formats = (reader: Reader, field: string): number[] =>
   reader.list(reader.count(field, 2), () => reader.i16('a format code'));
 
-const objectName = (reader: Reader, field: string): ByteString => {
-  const bytes = reader.terminated(field);
-  return significant(bytes, 0, bytes.length);
-};
+const objectName = (reader: Reader, field: string): ByteString => reader.name(field, SIGNIFICANT_NAME_BYTES);
 
 const significant = (bytes: Buffer, from: number, to: number): ByteString =>
-  from === to ? '' : bytes.toString('latin1', from, Math.min(to, from + SIGNIFICANT_NAME_BYTES));
+  latin1(bytes, from, Math.min(to, from + SIGNIFICANT_NAME_BYTES));

@@ -67,17 +67,14 @@ export class Reader {
 
   /** The bytes of a zero-terminated string, without the zero. */
   terminated(field: string): Buffer {
-    const end = this.#body.indexOf(0, this.#at);
-    if (end < 0 || this.#at >= this.#body.length) throw this.violation(`${field} is not terminated`);
-    const bytes = this.#body.subarray(this.#at, end);
-    this.#at = end + 1;
-    return bytes;
+    const from = this.#at;
+    return this.#body.subarray(from, this.#skipString(field));
   }
 
-  /** A zero-terminated string, one character for each byte (see `ByteString`). */
-  name(field: string): string {
-    const bytes = this.terminated(field);
-    return bytes.length === 0 ? '' : bytes.toString('latin1');
+  /** A zero-terminated string, one character for each byte (see `ByteString`); at most its first bytes. */
+  name(field: string, mostBytes: number = Number.MAX_SAFE_INTEGER): string {
+    const from = this.#at;
+    return latin1(this.#body, from, Math.min(this.#skipString(field), from + mostBytes));
   }
 
   /** A zero-terminated string as UTF-8; for display, since invalid bytes become U+FFFD. */
@@ -104,13 +101,34 @@ export class Reader {
     return malformed(this.#what, this.#body.length, problem);
   }
 
+  /** Moves behind the zero and returns its offset. */
+  #skipString(field: string): number {
+    const end = zeroAt(this.#body, this.#at);
+    if (end < 0) throw this.violation(`${field} is not terminated`);
+    this.#at = end + 1;
+    return end;
+  }
+
   #take(count: number, field: string): number {
-    if (count > this.left) throw this.violation(`it ends within ${field}`);
+    if (count < 0 || count > this.left) throw this.violation(`it ends within ${field}`);
     const from = this.#at;
     this.#at += count;
     return from;
   }
 }
+
+/** Most strings are short: so many bytes are looked at here before a call into native code pays. */
+const NEAR_BYTES = 24;
+
+/** Offset of the first zero byte at or behind `from`; -1 when there is none. */
+export function zeroAt(bytes: Buffer, from: number): number {
+  const near = Math.min(bytes.length, from + NEAR_BYTES);
+  for (let at = from; at < near; at++) if (bytes[at] === 0) return at;
+  return near < bytes.length ? bytes.indexOf(0, near) : -1;
+}
+
+export const latin1 = (bytes: Buffer, from: number, to: number): string =>
+  from === to ? '' : bytes.toString('latin1', from, to);
 
 /** The error of a message whose body is not what its type says. */
 export function malformed(what: string, bodyBytes: number, problem: string): GwError {

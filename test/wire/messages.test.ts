@@ -87,7 +87,6 @@ describe('decoders', () => {
     ['a text that ends early', () => decodeQuery(bytes('select 1\0; drop table t\0'))],
     ['a count larger than the message', () => decodeDataRow(bytes('\xff\xff\0\0\0\0'))],
     ['a value longer than the message', () => decodeDataRow(bytes('\0\x01\x7f\xff\xff\xff'))],
-    ['a value of length -2', () => decodeDataRow(bytes('\0\x01\xff\xff\xff\xfe'))],
     ['an unknown kind of object', () => decodeClose(bytes('Xname\0'))],
     ['an unknown copy format', () => decodeCopyResponse(bytes('\x02\0\0'))],
     ['a negative count', () => decodeNegotiateProtocolVersion(bytes('\0\x03\0\0\xff\xff\xff\xff'))],
@@ -96,6 +95,12 @@ describe('decoders', () => {
     ['a salt of three bytes', () => decodeAuthentication(bytes('\0\0\0\x05abc'))],
   ])('refuse %s', (_, decode) => {
     expect(decode).toThrow(expect.objectContaining({ code: 'protocol_violation' }));
+  });
+
+  it('do not read backwards', () => {
+    expect(() => decodeDataRow(bytes('\0\x01\xff\xff\xff\xfe'))).toThrow(
+      expect.objectContaining({ detail: 'In this message, a value has the length -2.' }),
+    );
   });
 
   it('say which message, how long, and what is wrong with it', () => {
@@ -205,6 +210,7 @@ describe('builders', () => {
       });
       expect(message.length).toBe(19 + size);
       expect(message.readInt32BE(1)).toBe(message.length - 1);
+      expect(decodeBindNames(body(message)).portal).toBe('p'.repeat(Math.min(size, 63)));
     }
   });
 
