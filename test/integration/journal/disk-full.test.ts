@@ -17,7 +17,7 @@ beforeAll(async () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'tmpfs', base], { stdio: 'ignore' });
     isMounted = true;
   } catch {
-    return;
+    // Not allowed here: the test says that it was skipped.
   }
 });
 
