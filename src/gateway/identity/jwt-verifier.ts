@@ -26,7 +26,7 @@ export function createJwtVerifier(
       checkHeader(provider, header);
       const claims = await signedClaims(provider, keys, token, header);
       checkIssuer(claims, provider.issuer);
-      checkKindOfToken(provider, claims);
+      checkKindOfToken(provider, header, claims);
       checkAudience(claims.aud, provider.audience);
       const endMs = checkTimes(claims, provider.clockSkewMs, clock.now());
       if (endMs === undefined) throw new TokenRefused('malformed', 'It has no "exp", so it would never end.');
@@ -56,25 +56,41 @@ function checkHeader(provider: IdentityProviderConfig, header: JwtText['header']
   if (!accepted.has(type)) throw wrongType(provider, `Its header says typ ${shown(typ)}`);
 }
 
+/** Each holds in access tokens and not in ID tokens: RFC 9068, RFC 8693, Entra, Okta. */
+const ACCESS_CLAIMS = ['client_id', 'scope', 'scp', 'cid'];
+/** What providers write into `typ` (Keycloak) and `token_use` (Cognito). */
+const ACCESS_WORDS = new Set(['Bearer', 'access']);
+const ID_WORDS = new Set(['ID', 'id']);
+
 /**
- * ID tokens and access tokens of one provider are signed with the same keys. The header seldom tells them
- * apart; these claims do: hashes of an access token or code (OpenID Connect), Keycloak's own `typ`.
+ * ID tokens and access tokens of one provider are signed with the same keys. An ID token says that somebody
+ * signed in to an application; it must not open a database because it lay in that application's log. A person's
+ * token therefore has to show that it is an access token. Tokens of CI platforms show nothing of the
+ * kind; what they are good for is decided by their audience and by `match`.
  */
-function checkKindOfToken(provider: IdentityProviderConfig, claims: Claims): void {
-  const typ = claims.typ;
-  if (provider.token === 'id') {
-    if (typ !== undefined && typ !== 'ID') throw wrongType(provider, `Its claim "typ" is ${shown(typ)}`);
-    return;
+function checkKindOfToken(provider: IdentityProviderConfig, header: JwtText['header'], claims: Claims): void {
+  const words = provider.token === 'id' ? ID_WORDS : ACCESS_WORDS;
+  let isMarked = typeof header.typ === 'string' && header.typ.toLowerCase().endsWith('at+jwt');
+  for (const name of ['typ', 'token_use']) {
+    const word = claims[name];
+    if (word === undefined) continue;
+    if (!words.has(word as string)) throw wrongType(provider, `Its claim "${name}" is ${shown(word)}`);
+    isMarked = true;
   }
-  if (Object.hasOwn(claims, 'at_hash') || Object.hasOwn(claims, 'c_hash')) {
-    throw wrongType(provider, 'It is an ID token');
-  }
-  if (typ !== undefined && typ !== 'Bearer') throw wrongType(provider, `Its claim "typ" is ${shown(typ)}`);
+  if (provider.token === 'id') return;
+  const isId = Object.hasOwn(claims, 'at_hash') || Object.hasOwn(claims, 'c_hash');
+  const isAccess = isMarked || ACCESS_CLAIMS.some((name) => Object.hasOwn(claims, name));
+  if (isId || (provider.kind === 'human' && !isAccess))
+    throw wrongType(provider, 'It looks like an ID token');
 }
 
 function wrongType(provider: IdentityProviderConfig, what: string): TokenRefused {
   const wanted = provider.token === 'id' ? 'ID tokens' : 'access tokens';
-  return new TokenRefused('wrong_type', `${what}; "${provider.name}" accepts ${wanted}.`);
+  return new TokenRefused(
+    'wrong_type',
+    `${what}; "${provider.name}" accepts ${wanted}.`,
+    'Which of the two is accepted is the setting "token" of the identity provider: jwt or id.',
+  );
 }
 
 async function signedClaims(
