@@ -1,5 +1,6 @@
 import type { Channel } from '../../core/channel.ts';
 import { asGwError, GwError } from '../../core/errors.ts';
+import { UpstreamRefused } from '../../core/upstream-refused.ts';
 import { authenticationOk, backendKeyData } from '../../wire/build-backend.ts';
 import { terminate } from '../../wire/build-frontend.ts';
 import { BACKEND } from '../../wire/types.ts';
@@ -317,8 +318,8 @@ export class Session {
   }
 }
 
-/** An ErrorResponse of the database itself, to be passed on as it is. */
+/** An ErrorResponse of the database itself is passed on as it is. */
 function relayable(error: GwError): Buffer | undefined {
-  const fields: unknown = (error as { fields?: unknown }).fields;
-  return Buffer.isBuffer(fields) ? new Writer(BACKEND.errorResponse).bytes(fields).end() : undefined;
+  if (!(error instanceof UpstreamRefused)) return undefined;
+  return new Writer(BACKEND.errorResponse).bytes(error.fields).end();
 }

@@ -15,13 +15,20 @@ export function commandWord(text: Uint8Array): string {
   return String.fromCharCode(...text.subarray(start, end)).toUpperCase();
 }
 
-/** The name a `PREPARE name …` gives, folded as PostgreSQL folds it; undefined for anything else. */
+/** PostgreSQL cuts names to NAMEDATALEN - 1 bytes. */
+const NAME_BYTES = 63;
+
+/**
+ * The name a `PREPARE name …` gives, folded and cut as PostgreSQL does it, one character per byte as names on the
+ * wire are; undefined for anything else.
+ */
 export function preparedName(text: Uint8Array): string | undefined {
   if (commandWord(text) !== 'PREPARE') return undefined;
   const start = skipBlank(text, skipBlank(text, 0) + 'PREPARE'.length);
   const head = new TextDecoder().decode(text.subarray(start, start + 256));
   const match = /^(?:"((?:[^"]|"")+)"|([\p{L}_][\p{L}\p{N}_$]*))/u.exec(head);
-  return match?.[1]?.replaceAll('""', '"') ?? match?.[2]?.toLowerCase();
+  const name = match?.[1]?.replaceAll('""', '"') ?? match?.[2]?.toLowerCase();
+  return name && Buffer.from(name).toString('latin1').slice(0, NAME_BYTES);
 }
 
 function isLetter(byte: number): boolean {

@@ -25,6 +25,8 @@ describe('the name a PREPARE gives', () => {
     ['PREPARE Plan AS SELECT 1', 'plan'],
     ['prepare /* here */ "My ""plan""" (int) as select $1', 'My "plan"'],
     ["PREPARE TRANSACTION 'x'", 'transaction'],
+    ['prepare "ä" as select 1', '\xc3\xa4'],
+    [`prepare ${'n'.repeat(70)} as select 1`, 'n'.repeat(63)],
     ['EXECUTE plan', undefined],
     ['PREPARE', undefined],
   ])('of %j is %j', (text, name) => {
