@@ -22,11 +22,12 @@ export interface TestPostgres {
   readonly socketDir: string;
   /** URL with the superuser's password; `user` and `password` for another role. */
   url(database?: string, user?: string, password?: string): string;
-  /** Runs as superuser in database `postgres` (or the one named) and returns the rows. */
+  /** Runs as superuser in database `postgres`, or as named, and returns the rows. */
   query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
     sql: string,
     parameters?: unknown[],
     database?: string,
+    as?: { readonly user: string; readonly password: string },
   ): Promise<Row[]>;
   /** Server log so far. */
   readonly log: readonly string[];
@@ -60,8 +61,8 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
   });
   const url: TestPostgres['url'] = (database = 'postgres', user = server.superuser, secret = password) =>
     `postgres://${encodeURIComponent(user)}:${encodeURIComponent(secret)}@${server.host}:${server.port}/${encodeURIComponent(database)}`;
-  const query: TestPostgres['query'] = async (sql, parameters, database) => {
-    const client = new pg.Client({ connectionString: url(database) });
+  const query: TestPostgres['query'] = async (sql, parameters, database, as) => {
+    const client = new pg.Client({ connectionString: url(database, as?.user, as?.password) });
     client.on('error', () => undefined);
     await client.connect();
     try {

@@ -9,63 +9,58 @@ import { GwError } from '../../core/errors.ts';
 const HINT_URL =
   'Check GW_DATABASE_URL (or control_database.url) and that the database accepts connections from here.';
 
-/** @param what what was tried, for the message: `read the signing keys` */
-export function databaseError(error: unknown, what: string): GwError {
+/**
+ * @param what what was tried, for the message: `read the signing keys`
+ * @param which the database, for the message
+ */
+export function databaseError(error: unknown, what: string, which = 'the control database'): GwError {
   if (error instanceof GwError) return error;
-  if (error instanceof pg.DatabaseError) return serverError(error, what);
+  if (error instanceof pg.DatabaseError) return serverError(error, `gw could not ${what}: ${which}`);
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) {
     return new GwError('bug', `gw could not ${what}.`, { cause: error });
   }
   if (code !== undefined && isCertificateError(code)) {
-    return new GwError(
-      'configuration',
-      `gw could not ${what}: the control database's TLS certificate is not trusted.`,
-      {
-        detail: code,
-        hint: 'Name its authority in the URL: sslmode=verify-full&sslrootcert=/path/to/ca.crt',
-        cause: error,
-      },
-    );
-  }
-  return new GwError(
-    'database_unreachable',
-    `gw could not ${what}: the control database cannot be reached.`,
-    {
+    return new GwError('configuration', `gw could not ${what}: ${which}'s TLS certificate is not trusted.`, {
       detail: code,
-      hint: HINT_URL,
+      hint: 'Name its authority in the URL: sslmode=verify-full&sslrootcert=/path/to/ca.crt',
       cause: error,
-    },
-  );
+    });
+  }
+  return new GwError('database_unreachable', `gw could not ${what}: ${which} cannot be reached.`, {
+    detail: code,
+    hint: HINT_URL,
+    cause: error,
+  });
 }
 
-function serverError(error: pg.DatabaseError, what: string): GwError {
+/** @param failed `gw could not …: the database`, to be completed */
+function serverError(error: pg.DatabaseError, failed: string): GwError {
   const state = error.code ?? '';
-  const failed = `gw could not ${what}:`;
   const extras = { detail: `SQLSTATE ${state}`, cause: error };
   if (state.startsWith('28') || state === '3D000') {
     const why = state === '3D000' ? 'does not exist' : 'refused the login';
-    return new GwError('configuration', `${failed} the control database ${why}.`, {
+    return new GwError('configuration', `${failed} ${why}.`, {
       ...extras,
       hint: HINT_URL,
     });
   }
   if (state === '42501') {
-    return new GwError('configuration', `${failed} the control database's login lacks a privilege.`, {
+    return new GwError('configuration', `${failed}'s login lacks a privilege.`, {
       ...extras,
       hint: 'It must own the schema "gw", or be allowed to create it: GRANT CREATE ON DATABASE … TO …',
     });
   }
   if (state === '57014' || state === '55P03') {
-    return new GwError('timeout', `${failed} the control database took too long.`, extras);
+    return new GwError('timeout', `${failed} took too long.`, extras);
   }
   if (/^(08|53|57P|58|25006)/.test(state)) {
-    return new GwError('database_unreachable', `${failed} the control database is not available.`, {
+    return new GwError('database_unreachable', `${failed} is not available.`, {
       ...extras,
       hint: state === '25006' ? 'It is read-only: point the URL at the primary.' : HINT_URL,
     });
   }
-  return new GwError('failed', `${failed} the control database reported an error.`, extras);
+  return new GwError('failed', `${failed} reported an error.`, extras);
 }
 
 function isCertificateError(code: string): boolean {

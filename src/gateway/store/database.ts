@@ -73,7 +73,7 @@ export async function runScript(url: Secret, what: string, sql: string): Promise
     await client.connect();
     await client.query(sql);
   } catch (error) {
-    throw databaseError(error, what);
+    throw databaseError(error, what, 'the database');
   } finally {
     await client.end().catch(() => undefined);
   }
