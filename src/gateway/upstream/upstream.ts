@@ -201,8 +201,13 @@ export class Upstream {
   #mayUseCleartext(opening: Opening): boolean {
     const { host, login } = this.#target;
     if (opening.isEncrypted || login.allowCleartext === true || host.startsWith('/')) return true;
-    return /^(::ffff:)?127\.|^::1$/.test(opening.channel.remoteAddress ?? '');
+    return isLoopback(opening.channel.remoteAddress);
   }
+}
+
+/** @param address undefined when it is not known any more */
+export function isLoopback(address: string | undefined): boolean {
+  return address !== undefined && /^((::ffff:)?127(\.\d{1,3}){3}|::1)$/.test(address);
 }
 
 /** Reads up to ReadyForQuery. */
