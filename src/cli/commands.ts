@@ -2,6 +2,68 @@ import type { CommandEntry } from './command.ts';
 
 /**
  * Every command, in the order of `gw --help`. A module is loaded only when its command runs or its own help
- * is shown: `{ name: 'ls', summary: '…', group: 'Look', load: async () => (await import('./commands/ls.ts')).ls }`.
+ * is shown; that the words here and there are the same is tested.
  */
-export const ALL_COMMANDS: readonly CommandEntry[] = [];
+export const ALL_COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'login',
+    summary: 'Sign in to a gateway',
+    group: 'Sign in',
+    load: async () => (await import('./commands/login.ts')).login,
+  },
+  {
+    name: 'logout',
+    summary: 'Sign out of a gateway',
+    group: 'Sign in',
+    load: async () => (await import('./commands/logout.ts')).logout,
+  },
+  {
+    name: 'whoami',
+    summary: 'Show who the gateway takes you for',
+    group: 'Sign in',
+    load: async () => (await import('./commands/whoami.ts')).whoami,
+  },
+  {
+    name: 'ls',
+    summary: 'List the databases you can reach, and why',
+    group: 'Look',
+    load: async () => (await import('./commands/ls.ts')).ls,
+  },
+  {
+    name: 'status',
+    summary: 'Show gateway, sign-in, tunnels and sessions',
+    group: 'Look',
+    load: async () => (await import('./commands/status.ts')).status,
+  },
+  {
+    name: 'doctor',
+    summary: 'Check everything on the way to a database, and say what to do',
+    group: 'Look',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
+    name: 'serve',
+    summary: 'Run a gateway',
+    group: 'Run a gateway',
+    load: async () => (await import('./commands/serve.ts')).serve,
+  },
+  {
+    name: 'demo',
+    summary: 'Try everything on this machine: database, sign-in and gateway in one process',
+    group: 'Run a gateway',
+    load: async () => (await import('./commands/demo.ts')).demo,
+  },
+  {
+    name: 'completion',
+    summary: 'Print a completion script for your shell',
+    group: 'Shell',
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
+  {
+    name: '__complete',
+    summary: 'Names for completion scripts',
+    group: 'Shell',
+    hidden: true,
+    load: async () => (await import('./commands/complete.ts')).complete,
+  },
+];

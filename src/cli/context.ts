@@ -1,6 +1,7 @@
 /** What a command is handed. Everything that reaches outside the process goes through here, so tests hand in their own. */
 import type { Clock } from '../core/clock.ts';
 import type { GatewayClient } from './auth/gateway-client.ts';
+import type { GatewaySetting } from './auth/open-gateway.ts';
 import type { Paths } from './auth/paths.ts';
 import type { Output } from './render/output.ts';
 import type { Prompts } from './render/prompts.ts';
@@ -42,7 +43,9 @@ export interface CommandContext {
   readonly halves: Halves;
   /** `--gateway` and `--ca` as given on the command line or by their GW_* twins. */
   readonly selection: GatewaySelection;
-  /** The gateway chosen by --gateway, GW_GATEWAY or the last sign in. Throws `configuration` when there is none. */
+  /** What talking to servers needs, for commands that choose whom to talk to themselves. */
+  network(): Promise<GatewaySetting>;
+  /** The gateway chosen by --gateway, GW_GATEWAY or the last sign-in. Throws `not_signed_in` when there is none. */
   gateway(): Promise<GatewayClient>;
   /**
    * The target as given; where none is given and a person is at the terminal, the one they pick; otherwise

@@ -31,7 +31,10 @@ export interface GatewayChoice {
 /** A client of the gateway that is meant, with a machine's token where one is set up, else the person's. */
 export async function openGateway(choice: GatewayChoice, setting: GatewaySetting): Promise<GatewayClient> {
   const selected = selectGateway(choice.gateway, await readProfiles(setting.paths));
-  const http = await openHttp(choice.ca ?? selected.profile?.tls?.ca, setting);
+  const known = selected.profile?.tls;
+  // The tunnel connects beside the first request and cannot wait to see whether Node's own roots are enough.
+  const system = selected.profile === undefined || known?.system === true;
+  const http = await openHttp({ caFile: choice.ca ?? known?.ca, system }, setting);
   return createApiClient({
     url: selected.url,
     name: selected.name,
@@ -42,8 +45,14 @@ export async function openGateway(choice: GatewayChoice, setting: GatewaySetting
   });
 }
 
-export async function openHttp(caFile: string | undefined, setting: GatewaySetting): Promise<Http> {
-  const trust = await createTrust(caFile === undefined ? undefined : resolve(caFile));
+export interface RootsChoice {
+  readonly caFile: string | undefined;
+  /** The roots of the system from the start; otherwise when they are needed. */
+  readonly system?: boolean | undefined;
+}
+
+export async function openHttp({ caFile, system }: RootsChoice, setting: GatewaySetting): Promise<Http> {
+  const trust = await createTrust(caFile === undefined ? undefined : resolve(caFile), system === true);
   return createHttp({ trust, proxyFor: setting.proxyFor, clock: setting.clock });
 }
 

@@ -71,6 +71,11 @@ function osKeyring(options: StoreOptions): SecretStore {
   return chunkedKeyring(backend, bytes, 'the keyring of the system');
 }
 
+/** Whether the keyring of the system answers. Rejects with GwError `configuration` when it does not. */
+export async function askKeyring(options: StoreOptions): Promise<void> {
+  await (hasBus(options) ? strict(osKeyring(options)) : noKeyring()).get('gw doctor');
+}
+
 function strict(keyring: SecretStore): SecretStore {
   const must = async <T>(asked: Promise<T>): Promise<T> => {
     try {

@@ -23,7 +23,8 @@ const ProfileSchema = z.strictObject({
   signed_in_at: z.iso.datetime().optional(),
   /** Where its tokens are. */
   credentials: z.enum(['keyring', 'file']),
-  tls: z.strictObject({ ca: z.string().optional() }).optional(),
+  /** More roots: a file of the user's, and whether those of the system are needed. */
+  tls: z.strictObject({ ca: z.string().optional(), system: z.boolean().optional() }).optional(),
 });
 export type Profile = z.infer<typeof ProfileSchema>;
 

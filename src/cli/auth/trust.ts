@@ -10,18 +10,32 @@ import { GwError } from '../../core/errors.ts';
 export interface Trust {
   /** All roots as PEM; undefined for those of Node alone. */
   readonly ca: string | undefined;
+  /** The roots of the system are among them. */
+  readonly withSystem: boolean;
   /** Adds the system's roots; @returns false when they are in already. */
   addSystemRoots(): boolean;
 }
 
-/** @throws GwError `configuration` when the file is not there or holds no certificate. */
-export async function createTrust(caFile: string | undefined): Promise<Trust> {
+/**
+ * @param withSystem it is known that the roots of the system are needed
+ * @throws GwError `configuration` when the file is not there or holds no certificate.
+ */
+export async function createTrust(caFile: string | undefined, withSystem: boolean): Promise<Trust> {
   const extra = caFile === undefined ? undefined : await readCaFile(caFile);
+  const trust = emptyTrust(extra);
+  if (withSystem) trust.addSystemRoots();
+  return trust;
+}
+
+function emptyTrust(extra: string | undefined): Trust {
   let ca = extra === undefined ? undefined : pem([...getCACertificates('default'), extra]);
   let withSystem = false;
   return {
     get ca() {
       return ca;
+    },
+    get withSystem() {
+      return withSystem;
     },
     addSystemRoots() {
       if (withSystem) return false;
