@@ -44,6 +44,7 @@ export const ERRORS = {
   incompatible_version: row(1, '0A000', 406, 'info'),
   method_not_allowed: row(1, '0A000', 405, 'info'),
   unsupported_media_type: row(1, '0A000', 415, 'info'),
+  request_timeout: row(1, '57014', 408, 'info'),
   protocol_violation: row(1, '08P01', 400, 'warn'),
   limit: row(1, '54000', 413, 'info'),
   rate_limited: row(1, '53400', 429, 'info'),
