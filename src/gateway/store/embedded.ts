@@ -38,6 +38,8 @@ export interface EmbeddedOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Programs of another installation, e.g. /usr/lib/postgresql/15/bin. */
   readonly binDir?: string;
+  /** Where a copy of the programs is kept when those of the package cannot be used; default: the temp folder. */
+  readonly cacheParent?: string;
   /** The server's log lines. */
   readonly log?: (line: string) => void;
 }
@@ -74,7 +76,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   await mkdir(parent, { recursive: true });
   const dataDir = join(await realpath(parent), basename(options.dataDir));
   const runAs = await chooseRunAs(dataDir);
-  const binaries = await prepareBinaries({ binDir: options.binDir, runAs });
+  const binaries = await prepareBinaries({ binDir: options.binDir, cacheParent: options.cacheParent, runAs });
   const superuser = options.superuser ?? 'postgres';
   await ensureCluster(dataDir, binaries, runAs, {
     superuser,

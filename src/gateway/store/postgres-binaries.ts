@@ -25,22 +25,23 @@ const PROGRAMS = ['postgres', 'initdb', 'pg_ctl'];
 
 /**
  * @param options.binDir programs of another installation (Debian: /usr/lib/postgresql/15/bin), used as they are
+ * @param options.cacheParent folder for a copy, should one be needed; default: the system's temp folder
  * @param options.runAs whom they will run as; default: as {@link chooseRunAs} says
  * Throws `configuration` when this system has none, or they do not run here.
  */
 export async function prepareBinaries(
-  options: { binDir?: string | undefined; runAs?: RunAs | undefined } = {},
+  options: { binDir?: string | undefined; cacheParent?: string | undefined; runAs?: RunAs | undefined } = {},
 ): Promise<PostgresBinaries> {
   const runAs = options.runAs ?? (await chooseRunAs());
-  const binDir = options.binDir ?? (await bundled(runAs));
+  const binDir = options.binDir ?? (await bundled(runAs, options.cacheParent));
   return { binDir, major: await majorVersion(binDir, runAs) };
 }
 
-async function bundled(runAs: RunAs | undefined): Promise<string> {
+async function bundled(runAs: RunAs | undefined, cacheParent: string | undefined): Promise<string> {
   const { native, key } = await locate();
   const usable = (await canEnter(join(native, 'bin'), runAs)) && (await complete(native));
   if (usable) return join(native, 'bin');
-  const copy = await cachedCopy(await sharedCache(), key, native, async (fresh) => {
+  const copy = await cachedCopy(await sharedCache(cacheParent), key, native, async (fresh) => {
     if (!(await complete(fresh))) {
       throw new GwError('failed', `The PostgreSQL programs in ${native} are incomplete.`, {
         hint: 'Run npm ci again.',
