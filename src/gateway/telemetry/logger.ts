@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { GwError, LogLevel } from '../../core/errors.ts';
+import { GwError, type LogLevel } from '../../core/errors.ts';
 import { describeCauses } from './causes.ts';
 
 /**
@@ -20,7 +20,12 @@ export interface LogFields {
   readonly remote?: string;
   readonly reason?: string;
   readonly signal?: string;
-  readonly address?: string;
+  readonly address?: string | undefined;
+  readonly admin?: string | undefined;
+  /** Names of settings. */
+  readonly settings?: string;
+  /** A text of ours that is safe to show. */
+  readonly message?: string;
   readonly path?: string;
   readonly version?: string;
   readonly gateway?: string;
@@ -49,6 +54,9 @@ const FIELDS: Readonly<Record<keyof LogFields, true>> = {
   reason: true,
   signal: true,
   address: true,
+  admin: true,
+  settings: true,
+  message: true,
   path: true,
   version: true,
   gateway: true,
@@ -64,37 +72,41 @@ const FIELDS: Readonly<Record<keyof LogFields, true>> = {
   line: true,
 };
 const NAMES = Object.keys(FIELDS) as (keyof LogFields)[];
-const MAX_VALUE = 1_000;
+const MAX_VALUE = 4_000;
+const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 export interface Logger {
   debug(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
   /** Something went wrong at the gateway: level `error`, with code, message and causes. */
   failure(event: string, error: GwError, fields?: LogFields): void;
   /** Something that may have gone wrong: at the level of its error, or `info` without one. */
   event(event: string, error: GwError | undefined, fields?: LogFields): void;
 }
 
-export interface LoggerOptions {
-  readonly level?: LogLevel | 'silent';
-  /** Where lines go; stderr by default. */
-  readonly destination?: { write(line: string): void };
-}
-
 /**
  * Lines are written at once, so that none is lost at exit and nothing keeps the process alive. A stderr nobody
  * reads any more is no reason to stop serving.
+ * @param level debug, info, warn, error or silent
+ * @param destination stderr by default
+ * @throws GwError `usage` for another level
  */
-export function createLogger(options: LoggerOptions = {}): Logger {
+export function createLogger(level = 'info', destination: { write(line: string): void } = stderr()): Logger {
+  if (!LEVELS.includes(level)) {
+    throw new GwError('usage', `"${level}" is not a log level.`, {
+      hint: `Use one of ${LEVELS.join(', ')}.`,
+    });
+  }
   const out = pino(
     {
-      level: options.level ?? 'info',
+      level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    options.destination ?? stderr(),
+    destination,
   );
   const write = (level: LogLevel, event: string, fields: LogFields | undefined, error?: GwError): void => {
     if (!out.isLevelEnabled(level)) return;
@@ -108,6 +120,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     debug: (event, fields) => write('debug', event, fields),
     info: (event, fields) => write('info', event, fields),
     warn: (event, fields) => write('warn', event, fields),
+    error: (event, fields) => write('error', event, fields),
     failure: (event, error, fields) => write('error', event, fields, error),
     event: (event, error, fields) => write(error?.level ?? 'info', event, fields, error),
   };
