@@ -59,9 +59,9 @@ const started = (channel: Channel): Recorder => {
   return recorder;
 };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-/** A byte pattern without a short period, so that a misplaced byte shows. */
-const pattern = (size: number): Buffer =>
-  Buffer.from(Array.from({ length: size }, (_, i) => (i * 7919) >> 3));
+/** A byte pattern without a short period and different for each seed, so that a misplaced byte shows. */
+const pattern = (size: number, seed = 0): Buffer =>
+  Buffer.from(Array.from({ length: size }, (_, i) => seed * 31 + ((i * 7919) >> 3)));
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -162,8 +162,8 @@ describe.each([
     peer.pause();
     const sizes = [1, 100, 4096, 4097, 70_000, 65_536, 5_000, 3, 262_144, 17, 40_000, 40_000];
     const expected: Buffer[] = [];
-    for (const size of sizes) {
-      const bytes = pattern(size);
+    for (const [index, size] of sizes.entries()) {
+      const bytes = pattern(size, index);
       expected.push(Buffer.from(bytes));
       channel.write(bytes);
       bytes.fill(0xee);
@@ -186,7 +186,7 @@ describe.each([
     const expected: Buffer[] = [];
     let isFull = false;
     for (let i = 0; !isFull || i % 64 !== 0; i++) {
-      const bytes = pattern([7, 900, 30_000][i % 3]! + i);
+      const bytes = pattern([7, 900, 30_000][i % 3]! + i, i);
       expected.push(Buffer.from(bytes));
       if (!channel.write(bytes)) isFull = true;
       bytes.fill(0xee);
@@ -388,6 +388,29 @@ describe('dialling', () => {
     await Promise.all(recorders.map((r, i) => r.until(() => r.bytes.length === 20 * (1_000 + i))));
     const isPure = recorders.map((r, i) => r.bytes.every((byte) => byte === i));
     expect(isPure).toEqual(pairs.map(() => true));
+  });
+
+  it('keeps what waits on one connection apart from what is sent on another', async () => {
+    const [slow, quick] = await Promise.all([dialled(), dialled()]);
+    started(slow.channel);
+    started(quick.channel);
+    const sizes = [900, 12_000, 50_000, 200_000];
+    const expected: Buffer[] = [];
+    for (let i = 0, isFull = false; !isFull; i++) {
+      const bytes = pattern(sizes[i % 4]!, i);
+      expected.push(bytes);
+      isFull = !slow.channel.write(bytes);
+      for (const size of sizes) quick.channel.write(Buffer.alloc(size, 0xee));
+      quick.peer.resume();
+      await turn();
+    }
+    const want = Buffer.concat(expected);
+    const received: Buffer[] = [];
+    for await (const chunk of slow.peer) {
+      received.push(chunk);
+      if (received.reduce((sum, part) => sum + part.length, 0) >= want.length) break;
+    }
+    expect(Buffer.concat(received).equals(want)).toBe(true);
   });
 
   it('reaches a unix socket', async () => {

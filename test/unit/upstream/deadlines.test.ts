@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import * as build from '../../../src/wire/build-backend.ts';
+import { tempDir } from '../../support/temp.ts';
 import {
   bytesOf,
   connectTo,
@@ -44,7 +47,12 @@ describe('time', () => {
 });
 
 describe('giving up', () => {
-  const slow = [process.execPath, '-e', 'setTimeout(() => {}, 2_000)'];
+  const folder = tempDir('deadlines');
+  const ended = join(folder.path, 'ended');
+  const touchLater = 'setTimeout(() => require("node:fs").writeFileSync(process.argv[1], ""), 2_000)';
+  const slow = [process.execPath, '-e', touchLater, ended];
+  afterAll(() => folder[Symbol.dispose]());
+
   it.each([
     ['before it is asked about TLS', 'require', undefined, quiet],
     ['in the handshake', 'require', undefined, say('S')],
@@ -73,6 +81,7 @@ describe('giving up', () => {
     controller.abort();
     expect(await attempt).toMatchObject({ code: 'cancelled' });
     await server.idle();
+    expect(existsSync(ended), 'it waited for the command').toBe(false);
   });
 
   it('beforehand does not even dial', async () => {

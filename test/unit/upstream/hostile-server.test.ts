@@ -146,16 +146,17 @@ describe('the answer to SSLRequest', () => {
   const withMode = (mode: TlsMode) => ({ tls: { mode } });
 
   it.each([
-    ['S and more', 'require', Buffer.from('Sx')],
-    ['N and more', 'prefer', Buffer.from('Nx')],
-    ['something else', 'prefer', Buffer.from('H')],
-    ['an error', 'prefer', error('XX000', 'do not show this')],
-    ['N where TLS is demanded', 'require', Buffer.from('N')],
-    ['N where the certificate must be checked', 'verify-full', Buffer.from('N')],
-  ] as const)('%s is refused', async (_, mode, answer) => {
+    ['S and more', 'require', Buffer.from('Sx'), /does not answer as/],
+    ['N and more', 'prefer', Buffer.from('Nx'), /does not answer as/],
+    ['something else', 'prefer', Buffer.from('H'), /does not answer as/],
+    ['an error', 'prefer', error('XX000', 'do not show this'), /refused the connection before TLS/],
+    ['N where TLS is demanded', 'require', Buffer.from('N'), /does not offer TLS/],
+    ['N where the certificate must be checked', 'verify-full', Buffer.from('N'), /does not offer TLS/],
+  ] as const)('%s is refused', async (_, mode, answer, message) => {
     await using server = await scriptedServer((socket) => void socket.write(answer), withMode(mode));
     const failure = await rejection(connectTo(server));
     expect(failure).toMatchObject({ code: 'database_unreachable' });
+    expect(failure.message).toMatch(message);
     expect(`${failure.message}${failure.detail}${failure.hint}`).not.toMatch(/do not show/);
     await server.idle();
   });
