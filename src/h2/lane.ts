@@ -1,4 +1,6 @@
+import { giverOf, LARGE_BLOCK_BYTES, takeBlock } from './block-pool.ts';
 import { FLAG, FRAME, HEADER_BYTES, writeHeader } from './frames.ts';
+import type { H2Transport } from './types.ts';
 
 /**
  * An output buffer in which frames of one turn lie one behind the other, to leave in one write. What was taken
@@ -8,7 +10,6 @@ import { FLAG, FRAME, HEADER_BYTES, writeHeader } from './frames.ts';
  */
 
 const SMALL_BLOCK_BYTES = 16 * 1024;
-const LARGE_BLOCK_BYTES = 80 * 1024;
 const EMPTY = Buffer.alloc(0);
 
 export class Lane {
@@ -66,26 +67,31 @@ export class Lane {
     this.#lastData = -1;
   }
 
-  /** Puts `front` before this turn's bytes if it fits into the headroom. */
+  /** Puts `front`, which is empty then, before this turn's bytes if it fits into the headroom. */
   prepend(front: Lane): boolean {
     const n = front.size;
     if (this.size === 0 || n > this.#headroom) return false;
-    this.#block.set(front.take(), this.#start - n);
+    this.#block.set(front.#block.subarray(front.#start, front.#end), this.#start - n);
     this.#start -= n;
+    front.#end = front.#start;
+    front.#lastData = -1;
     return true;
   }
 
-  /** This turn's bytes; they are not touched again. */
-  take(): Buffer {
-    const bytes = this.#block.subarray(this.#start, this.#end);
+  /** Hands this turn's bytes to the transport. What is left of a small block serves the next turn. */
+  send(transport: H2Transport): boolean {
+    const block = this.#block;
+    const bytes = block.subarray(this.#start, this.#end);
     this.#lastData = -1;
     this.#start = this.#end + this.#headroom;
-    if (this.#start + SMALL_BLOCK_BYTES / 8 > this.#block.length) {
+    if (block.length >= LARGE_BLOCK_BYTES || this.#start + SMALL_BLOCK_BYTES / 8 > block.length) {
       this.#block = EMPTY;
       this.#start = 0;
     }
     this.#end = this.#start;
-    return bytes;
+    return block.length === LARGE_BLOCK_BYTES
+      ? transport.write(bytes, giverOf(block))
+      : transport.write(bytes);
   }
 
   #lastLength(): number {
@@ -104,12 +110,16 @@ export class Lane {
     if (this.#end + bytes <= this.#block.length) return;
     const used = this.size;
     const needed = this.#headroom + used + bytes;
-    const usual = (used + bytes) * 2 < SMALL_BLOCK_BYTES ? SMALL_BLOCK_BYTES : LARGE_BLOCK_BYTES;
-    const block = Buffer.allocUnsafeSlow(Math.max(needed, usual));
+    const block = newBlock(needed, (used + bytes) * 2 < SMALL_BLOCK_BYTES);
     block.set(this.#block.subarray(this.#start, this.#end), this.#headroom);
     if (this.#lastData >= 0) this.#lastData += this.#headroom - this.#start;
     this.#block = block;
     this.#start = this.#headroom;
     this.#end = this.#headroom + used;
   }
+}
+
+function newBlock(needed: number, small: boolean): Buffer {
+  if (small && needed <= SMALL_BLOCK_BYTES) return Buffer.allocUnsafeSlow(SMALL_BLOCK_BYTES);
+  return needed <= LARGE_BLOCK_BYTES ? takeBlock() : Buffer.allocUnsafeSlow(needed);
 }

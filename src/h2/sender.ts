@@ -10,7 +10,7 @@ import type { H2Transport } from './types.ts';
 
 /**
  * Everything that goes out. Small writes of all streams in one turn become one write of the transport, ahead of
- * bulk data; bulk is bounded per turn and shared round-robin; nothing is framed while the transport is full.
+ * bulk data; bulk is bounded per turn and shared round-robin; while the transport is full no more than one turn's worth is framed.
  *
  * Two lanes, so the order within a stream needs care: bytes that went to the bulk lane this turn pull everything
  * that follows of that stream, RST_STREAM included, into the bulk lane of this turn.
@@ -24,6 +24,8 @@ export class Sender {
   /** Streams with bytes waiting that their own window lets go, in order of their turn. */
   readonly #ready = new Set<Stream>();
   #drained: Stream[] = [];
+  /** Streams that wait for the bulk lane to leave. */
+  #laneWaiters: Stream[] = [];
   #blocked = false;
   #turn = 0;
   #window = DEFAULT_WINDOW_BYTES;
@@ -35,21 +37,15 @@ export class Sender {
     this.#turns = turns;
   }
 
-  /** Sends or keeps bytes of a stream. False when more than the high-water mark waits. */
+  /** Frames or keeps bytes of a stream. False when it should wait for `takeDrained`. */
   write(stream: Stream, chunk: Uint8Array): boolean {
     const bytes = chunk.length;
-    const waiting = stream.pending === undefined ? 0 : stream.pending.size;
-    if (waiting === 0 && bytes > 0 && bytes <= stream.sendWindow && bytes <= this.#window && !this.#blocked) {
-      const lane = this.#laneFor(stream, bytes);
-      if (lane !== undefined) {
-        this.#frame(lane, stream, chunk);
-        this.#turns.wake();
-        return true;
-      }
-    }
     if (bytes === 0) return true;
-    stream.pending ??= new ByteQueue();
-    stream.pending.push(chunk);
+    const { pending } = stream;
+    const framed = pending === undefined || pending.size === 0 ? this.#frameNow(stream, chunk) : 0;
+    if (framed === bytes) return this.#hasRoom(stream);
+    stream.pending ??= new ByteQueue(true);
+    stream.pending.push(chunk, framed);
     this.#queue(stream);
     const full = stream.pending.size > H2_LIMITS.pendingHighBytes;
     if (full) stream.wantsDrain = true;
@@ -120,6 +116,7 @@ export class Sender {
     if (this.#blocked) return;
     if (this.#ready.size > 0) this.#fill();
     this.emit();
+    this.#drainWaiters();
     if (this.#ready.size > 0 && this.#window > 0 && !this.#blocked) this.#turns.wake();
   }
 
@@ -138,19 +135,37 @@ export class Sender {
     this.#turn++;
     this.#answers = 0;
     let room = true;
-    if (urgent.size > 0 && !bulk.prepend(urgent)) room = this.#transport.write(urgent.take());
-    if (bulk.size > 0) room = this.#transport.write(bulk.take()) && room;
+    if (urgent.size > 0 && !bulk.prepend(urgent)) room = urgent.send(this.#transport);
+    if (bulk.size > 0) room = bulk.send(this.#transport) && room;
     if (!room) this.#blocked = true;
   }
 
-  /** Where bytes that need not wait go; undefined when they must wait. */
-  #laneFor(stream: Stream, bytes: number): Lane | undefined {
+  /** Frames as much as may go in this turn. Returns how much that was. */
+  #frameNow(stream: Stream, chunk: Uint8Array): number {
+    const bytes = chunk.length;
+    const allowed = Math.min(bytes, stream.sendWindow, this.#window);
     if (bytes <= H2_LIMITS.smallWriteBytes && stream.bulkTurn !== this.#turn) {
-      return this.#urgent.size + bytes <= H2_LIMITS.urgentBytes ? this.#urgent : undefined;
+      if (allowed < bytes || this.#urgent.size + bytes > H2_LIMITS.urgentBytes) return 0;
+      this.#frame(this.#urgent, stream, chunk);
+      this.#turns.wake();
+      return bytes;
     }
-    if (this.#ready.size > 0 || this.#bulk.size + bytes > H2_LIMITS.bulkBytes) return undefined;
+    const now = Math.min(allowed, H2_LIMITS.bulkBytes - this.#bulk.size);
+    if (this.#ready.size > 0 || now <= 0) return 0;
     stream.bulkTurn = this.#turn;
-    return this.#bulk;
+    this.#frame(this.#bulk, stream, now === bytes ? chunk : chunk.subarray(0, now));
+    this.#turns.wake();
+    return now;
+  }
+
+  /** While the transport is full a bulk writer waits as soon as the next turn is well filled. */
+  #hasRoom(stream: Stream): boolean {
+    if (!this.#blocked || this.#bulk.size < H2_LIMITS.bulkBytes / 2 || stream.bulkTurn !== this.#turn) {
+      return true;
+    }
+    if (!stream.wantsDrain) this.#laneWaiters.push(stream);
+    stream.wantsDrain = true;
+    return false;
   }
 
   /** The lane that keeps a stream's order in this turn. */
@@ -168,6 +183,20 @@ export class Sender {
       return;
     }
     for (let at = 0; at < bytes; at += max) lane.data(stream.id, chunk.subarray(at, at + max), max);
+  }
+
+  #drainWaiters(): void {
+    if (this.#laneWaiters.length === 0) return;
+    const waiters = this.#laneWaiters;
+    this.#laneWaiters = [];
+    for (const stream of waiters) this.#drain(stream);
+  }
+
+  #drain(stream: Stream): void {
+    const waiting = stream.pending === undefined ? 0 : stream.pending.size;
+    if (!stream.wantsDrain || waiting > H2_LIMITS.pendingLowBytes) return;
+    stream.wantsDrain = false;
+    this.#drained.push(stream);
   }
 
   #queue(stream: Stream): void {
@@ -204,10 +233,7 @@ export class Sender {
     }
     this.#ready.delete(stream);
     if (pending.size > 0 && stream.sendWindow > 0) this.#ready.add(stream);
-    if (stream.wantsDrain && pending.size <= H2_LIMITS.pendingLowBytes) {
-      stream.wantsDrain = false;
-      this.#drained.push(stream);
-    }
+    this.#drain(stream);
     if (pending.size === 0 && stream.ending) this.end(stream);
   }
 }

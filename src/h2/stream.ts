@@ -135,7 +135,7 @@ export class Stream implements H2Stream {
       this.#handlers!.data(bytes === chunk.length ? chunk : chunk.subarray(start, end));
       if (this.window.due && !this.#paused) this.#reopen();
     } else {
-      this.#received ??= new ByteQueue();
+      this.#received ??= new ByteQueue(false);
       this.#received.push(chunk, start, end);
     }
   }

@@ -3,10 +3,12 @@ import type { Channel } from '../core/channel.ts';
 /** What carries the bytes: a TLS socket, or anything in memory. */
 export interface H2Transport {
   /**
-   * Takes the chunk over; it is not changed afterwards. Must not call back into the connection.
+   * Takes the chunk over. Must not call back into the connection.
+   * @param released to be called when the chunk is not needed any more, as the callback of a socket's write;
+   * its memory is then used again. A transport that does not call it costs only that.
    * @returns false when nothing more should be written until the owner calls `drained()`.
    */
-  write(chunk: Buffer): boolean;
+  write(chunk: Buffer, released?: () => void): boolean;
   /** Sends what was written, then closes. Called at most once; `error` is why, unless it was asked for. */
   close(error: Error | undefined): void;
 }
