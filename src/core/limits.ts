@@ -70,6 +70,8 @@ export const LIMITS = {
   tunnelSleepDriftMs: 10_000,
   /** When something looks wrong (a sleep, a stream without answer), a PING has this long. */
   tunnelSuspectTimeoutMs: 5_000,
+  /** A tunnel in the background is ready or failed by then: sign-in, dial and the first round trip have limits of their own. */
+  backgroundStartMs: 60_000,
   /** A refused local client has this long to read why and hang up. */
   localLingerMs: 5_000,
 

@@ -37,7 +37,12 @@ export async function serveControl(
     });
   });
   server.maxConnections = MAX_CONNECTIONS;
-  await listen(server, path);
+  await listen(server, path).catch(async (error: NodeJS.ErrnoException) => {
+    // A socket file that a killed process left behind.
+    if (error.code !== 'EADDRINUSE' || (await askControl(path, 'describe')).kind !== 'gone') throw error;
+    await rm(path, { force: true });
+    await listen(server, path);
+  });
   return {
     async close() {
       for (const socket of sockets) socket.destroy();

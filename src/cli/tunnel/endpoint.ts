@@ -105,13 +105,33 @@ export function serviceSection(name: string, endpoint: Endpoint): string {
   return lines.join('\n');
 }
 
+export const PRINT_FORMATS = ['url', 'env', 'service', 'json'] as const;
+export type PrintFormat = (typeof PRINT_FORMATS)[number];
+
+/** The endpoint as text in one of the formats; `name` heads the section of a service file. */
+export function formatEndpoint(
+  format: Exclude<PrintFormat, 'json'>,
+  name: string,
+  endpoint: Endpoint,
+): string {
+  if (format === 'env') return exportLines(endpoint);
+  return format === 'service' ? serviceSection(name, endpoint) : connectionUrl(endpoint);
+}
+
 export function endpointJson(endpoint: Endpoint): Record<string, unknown> {
+  const { host, port, user, database, passfile } = endpoint;
   return {
-    host: endpoint.host,
-    port: endpoint.port,
-    user: endpoint.user,
-    database: endpoint.database,
-    ...(endpoint.passfile !== undefined && { passfile: endpoint.passfile }),
+    host,
+    port,
+    user,
+    database,
+    ...(passfile !== undefined && { passfile }),
     url: connectionUrl(endpoint),
   };
+}
+
+/** To paste into a shell. */
+export function psqlCommand(endpoint: Endpoint): string {
+  const url = connectionUrl(endpoint);
+  return /["$`\\]/.test(url) ? `psql ${shellQuote(url)}` : `psql "${url}"`;
 }

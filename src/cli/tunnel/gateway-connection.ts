@@ -46,8 +46,7 @@ export class GatewayConnection implements ChannelHandlers {
       {
         maxStreams: LIMITS.tunnelStreams,
         now: () => performance.now(),
-        // One stream: as soon as the current callback is done. Several: what all of them have in this turn goes out in one write.
-        schedule: (turn) => (this.h2.activeStreams > 1 ? setImmediate(turn) : process.nextTick(turn)),
+        schedule: (turn) => this.#schedule(turn),
         onGoaway: () => this.#goaway(),
         onIdle: () => this.h2.destroy(),
         onClose: (error) => this.#over(error),
@@ -106,6 +105,17 @@ export class GatewayConnection implements ChannelHandlers {
   /** Ends it: streams that exist are cut. */
   destroy(): void {
     this.h2.destroy();
+  }
+
+  /**
+   * With one stream, what it has goes out as soon as the current callback is done; with several, what all of
+   * them have in this turn goes out in one write.
+   */
+  #schedule(turn: () => void): void {
+    // The first turn is asked for while `h2` is still being made.
+    const streams = (this.h2 as H2Connection | undefined)?.activeStreams ?? 0;
+    if (streams > 1) setImmediate(turn);
+    else process.nextTick(turn);
   }
 
   #dead(): void {

@@ -39,7 +39,7 @@ export class LocalListener implements LocalHost {
   #guard: Guard | undefined;
   /** Accepted before it is known how they have to identify themselves. */
   #early: Socket[] = [];
-  #isAccepting = true;
+  isAccepting = true;
   readonly #whenEmpty = new Set<() => void>();
 
   constructor(way: Way, events: ListenerEvents) {
@@ -71,14 +71,14 @@ export class LocalListener implements LocalHost {
 
   /** Stops accepting. Resolves when the last connection has ended. */
   async drain(): Promise<void> {
-    this.#isAccepting = false;
+    this.isAccepting = false;
     await this.#server?.close();
     if (this.#open.size > 0) await new Promise<void>((done) => this.#whenEmpty.add(done));
   }
 
   /** Ends all connections with this reason, now. */
   async cut(reason: GwError): Promise<void> {
-    this.#isAccepting = false;
+    this.isAccepting = false;
     await this.#server?.close();
     for (const socket of this.#early.splice(0)) socket.destroy();
     for (const connection of [...this.#open]) connection.refuse(reason);
@@ -123,7 +123,7 @@ export class LocalListener implements LocalHost {
 
   #accept(socket: Socket): void {
     const guard = this.#guard;
-    if (!this.#isAccepting || this.#early.length >= LIMITS.tunnelStreams) {
+    if (!this.isAccepting || this.#early.length >= LIMITS.tunnelStreams) {
       socket.destroy();
     } else if (guard === undefined) {
       this.#early.push(socket);
@@ -139,7 +139,7 @@ export class LocalListener implements LocalHost {
   }
 
   #admit(channel: SocketChannel): void {
-    if (!this.#isAccepting) return channel.destroy();
+    if (!this.isAccepting) return channel.destroy();
     const connection = new LocalConnection(this, channel, this.way.now());
     this.#open.add(connection);
     this.#timed.add(connection);

@@ -6,7 +6,6 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Secret } from '../../core/secret.ts';
-import { privateFolder } from './private-folder.ts';
 
 const PASSWORD_BYTES = 24;
 
@@ -27,12 +26,16 @@ export class LocalPassword {
     return timingSafeEqual(digest(given), this.#expected);
   }
 
-  /** Writes the passfile, 0600 in a folder of the user's own. Returns its path. */
-  async write(folder: string, port: number): Promise<string> {
-    await privateFolder(folder);
+  /**
+   * Writes the passfile, 0600.
+   * @param folder a private one
+   * @param socketFolder where clients connect over a unix socket: libpq looks that up as `localhost` or the folder
+   */
+  async write(folder: string, port: number, socketFolder?: string): Promise<string> {
     const file = join(folder, `pass-${randomBytes(6).toString('hex')}`);
     const line = (host: string): string => `${host}:${port}:*:*:${this.password.reveal()}\n`;
-    const text = line('127.0.0.1') + line('localhost') + line('\\:\\:1');
+    const hosts = ['127.0.0.1', 'localhost', '::1', ...(socketFolder === undefined ? [] : [socketFolder])];
+    const text = hosts.map((host) => line(host.replace(/[\\:]/g, '\\$&'))).join('');
     await writeFile(file, text, { mode: 0o600, flag: 'wx' });
     this.file = file;
     return file;

@@ -15,6 +15,8 @@ export interface LocalServer {
   /** `127.0.0.1`, or the folder of the unix socket. */
   readonly host: string;
   readonly port: number;
+  /** Of the unix socket. */
+  readonly path?: string;
   /** Stops accepting; connections that exist go on. */
   close(): Promise<void>;
 }
@@ -84,7 +86,7 @@ async function listenUnix(
       hint: 'Another tunnel may be listening there: name another folder (--socket DIR) or another port (--port).',
     });
   }
-  return { host: folder, port, close: () => closeServer(server) };
+  return { host: folder, port, path, close: () => closeServer(server) };
 }
 
 /** A socket file that a killed process left behind: nobody answers. */

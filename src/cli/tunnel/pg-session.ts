@@ -72,6 +72,11 @@ export class PgSession implements SessionHandlers {
     new SessionStream(this.#way, packet, handlers, false);
   }
 
+  /** Ends the session at once; what waits fails with `interrupted`. */
+  abandon(): void {
+    this.#fail(new GwError('interrupted', 'Interrupted.'));
+  }
+
   /** Stops and goes on reading, for a reader of the results that is slow. */
   pause(): void {
     this.#stream.pause();

@@ -8,7 +8,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { askControl, type ControlRequest, type ControlServer, serveControl } from './control-socket.ts';
-import { privateFolder } from './private-folder.ts';
+import { privateSubfolder } from './private-folder.ts';
 
 /** The folders of gw in which tunnels leave something. */
 export interface TunnelFolders {
@@ -36,7 +36,8 @@ export const TunnelSummarySchema = z.object({
 });
 export type TunnelSummary = z.infer<typeof TunnelSummarySchema>;
 
-const EntrySchema = z.object({ name: z.string(), socket: z.string() });
+/** `files`: what a killed tunnel leaves behind besides. */
+const EntrySchema = z.object({ name: z.string(), socket: z.string(), files: z.array(z.string()).max(8) });
 const MAX_ENTRIES = 1_000;
 
 export interface ListedTunnel {
@@ -60,8 +61,9 @@ async function look(file: string): Promise<ListedTunnel | undefined> {
   if (entry === undefined) return undefined;
   const answer = await askControl(entry.socket, 'describe');
   if (answer.kind === 'gone') {
-    await rm(file, { force: true });
-    if (process.platform !== 'win32') await rm(entry.socket, { force: true });
+    await Promise.all(
+      [file, entry.socket, ...entry.files].map((left) => rm(left, { force: true }).catch(() => {})),
+    );
     return undefined;
   }
   const summary = TunnelSummarySchema.safeParse(answer.kind === 'answer' ? answer.value : undefined);
@@ -97,14 +99,15 @@ export interface Registration {
 export async function registerTunnel(
   folders: TunnelFolders,
   name: string,
+  files: readonly string[],
   answer: (request: ControlRequest) => unknown,
 ): Promise<Registration> {
-  await privateFolder(entriesFolder(folders));
+  await privateSubfolder(folders.state, 'tunnels');
   const socket = await controlPath(folders, name);
   const file = join(entriesFolder(folders), `${fileName(name)}.json`);
   const control: ControlServer = await serveControl(socket, answer);
   try {
-    await writeFile(file, `${JSON.stringify({ name, socket })}\n`, { mode: 0o600, flag: 'wx' });
+    await writeFile(file, `${JSON.stringify({ name, socket, files })}\n`, { mode: 0o600, flag: 'wx' });
   } catch (error) {
     await control.close();
     throw error;
@@ -121,7 +124,7 @@ export async function registerTunnel(
 async function controlPath(folders: TunnelFolders, name: string): Promise<string> {
   const id = createHash('sha256').update(`${folders.state}\0${name}`).digest('hex').slice(0, 12);
   if (process.platform === 'win32') return `\\\\.\\pipe\\gw-${id}`;
-  return join(await privateFolder(join(folders.runtime, 'tunnels')), `${id}.sock`);
+  return join(await privateSubfolder(folders.runtime, 'tunnels'), `${id}.sock`);
 }
 
 /** A name as a file name: target names already are; what else a person chose is escaped. */

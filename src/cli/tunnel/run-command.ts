@@ -21,8 +21,13 @@ export type CommandEnd =
   | { readonly kind: 'not-executable' };
 
 /** What shells answer (POSIX, 2.8.2). */
-export const EXIT_NOT_FOUND = 127;
-export const EXIT_NOT_EXECUTABLE = 126;
+const EXIT_NOT_FOUND = 127;
+const EXIT_NOT_EXECUTABLE = 126;
+
+export function exitOfCommand(end: CommandEnd): number {
+  if (end.kind === 'exit') return end.code;
+  return end.kind === 'not-found' ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
 
 /** Resolves when the command has ended; rejects only when it could not be started for an odd reason. */
 export function runCommand(run: CommandRun): Promise<CommandEnd> {

@@ -11,6 +11,7 @@ import { Link, type LinkEvents, TICK_MS } from './link.ts';
 import { LocalListener } from './listener.ts';
 import { type ProbeResult, probe } from './probe.ts';
 import type { Way } from './session-stream.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** The gateway as the tunnel needs it; the CLI's GatewayClient is one. */
 export interface TunnelGateway extends GrantSource {
@@ -35,11 +36,15 @@ export const NO_EVENTS: TunnelEvents = {
   stranger: () => {},
 };
 
+const NEVER = new AbortController().signal;
+
 export interface TunnelOptions {
   readonly gateway: TunnelGateway;
   readonly target: string;
   readonly clock: Clock;
   readonly events?: TunnelEvents;
+  /** Gives up opening, with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 export class Tunnel {
@@ -60,21 +65,30 @@ export class Tunnel {
    * Asks for a session grant and connects to the gateway, both at once.
    * @throws GwError of the one that failed; of the grant, if both did
    */
-  static async open({ gateway, target, clock, events = NO_EVENTS }: TunnelOptions): Promise<Tunnel> {
+  static async open(options: TunnelOptions): Promise<Tunnel> {
+    const { gateway, target, clock, events = NO_EVENTS, signal = NEVER } = options;
     const link = new Link(
       (signal) => dialGateway({ url: gateway.url, ca: gateway.tls.ca }, signal),
       clock,
       events,
     );
     const grants = new GrantKeeper(target, gateway, clock, events);
-    const [grant, connected] = await Promise.allSettled([grants.get(), link.connect()]);
-    if (grant.status === 'rejected' || connected.status === 'rejected') {
-      const reason = grant.status === 'rejected' ? grant.reason : (connected as PromiseRejectedResult).reason;
-      link.close(reason as GwError);
-      throw reason;
+    const caAtFirst = gateway.tls.ca;
+    try {
+      const both = Promise.allSettled([grants.get(), link.connect()]);
+      const [grant, connected] = await untilAborted(both, signal);
+      if (grant.status === 'rejected') throw grant.reason;
+      if (connected.status === 'rejected') {
+        // The client may have found meanwhile that more roots are needed to trust the gateway.
+        if (gateway.tls.ca === caAtFirst) throw connected.reason;
+        await link.connect();
+      }
+      const way: Way = { target, link, grants, now: () => clock.monotonic() };
+      return new Tunnel(way, new LocalListener(way, events), grant.value);
+    } catch (error) {
+      link.close(closing());
+      throw error;
     }
-    const way: Way = { target, link, grants, now: () => clock.monotonic() };
-    return new Tunnel(way, new LocalListener(way, events), grant.value);
   }
 
   /** A round trip to the database; see probe.ts. */
