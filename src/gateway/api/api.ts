@@ -67,7 +67,7 @@ export function createApi(deps: ApiDeps): Api {
     } catch (thrown) {
       const error = asGwError(thrown);
       if (error.level === 'error') throw error;
-      deps.refused(error, request.remoteAddress, path);
+      if (request.headers.authorization !== undefined) deps.refused(error, request.remoteAddress, path);
       if (error.http === 401) return error;
       throw error;
     }

@@ -16,8 +16,8 @@ const CHECK_INTERVAL_MS = 1_000;
  * A server for connections that are handed to it (`server.emit('connection', socket)`), or that listens itself.
  * Close it with `closeAllConnections`.
  */
-export function createApiServer(api: Api): Server {
-  return limitedServer(nodeHttpHandler(api));
+export function createApiServer(api: Api, timeouts: { readonly bodyTimeoutMs?: number } = {}): Server {
+  return limitedServer(nodeHttpHandler(api, timeouts.bodyTimeoutMs));
 }
 
 /** A node:http server with our limits on what comes before the handler: the head's size, count and time. */
@@ -43,14 +43,17 @@ export function limitedServer(
   return server;
 }
 
-export function nodeHttpHandler(api: Api): (request: IncomingMessage, response: ServerResponse) => void {
+export function nodeHttpHandler(
+  api: Api,
+  bodyTimeoutMs: number = LIMITS.apiBodyTimeoutMs,
+): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
-    void serve(api, request).then((answer) => send(request, response, answer));
+    void serve(api, request, bodyTimeoutMs).then((answer) => send(request, response, answer));
   };
 }
 
-async function serve(api: Api, request: IncomingMessage): Promise<ApiResponse> {
-  const body = await readBody(request);
+async function serve(api: Api, request: IncomingMessage, bodyTimeoutMs: number): Promise<ApiResponse> {
+  const body = await readBody(request, bodyTimeoutMs);
   if (body instanceof GwError) return errorResponse(body, { connection: 'close' });
   return api.handle({
     method: request.method ?? '',
@@ -62,7 +65,7 @@ async function serve(api: Api, request: IncomingMessage): Promise<ApiResponse> {
 }
 
 /** The whole body, or why it was not read: then the rest of it is still on the connection, which must be closed. */
-function readBody(request: IncomingMessage): Promise<Buffer | GwError> {
+function readBody(request: IncomingMessage, timeoutMs: number): Promise<Buffer | GwError> {
   if (Number(request.headers['content-length'] ?? 0) > LIMITS.apiBodyBytes) {
     return Promise.resolve(tooLarge());
   }
@@ -79,7 +82,7 @@ function readBody(request: IncomingMessage): Promise<Buffer | GwError> {
       if (size > LIMITS.apiBodyBytes) done(tooLarge());
       else chunks.push(chunk);
     };
-    const timer = setTimeout(() => done(tooSlow()), LIMITS.apiBodyTimeoutMs);
+    const timer = setTimeout(() => done(tooSlow()), timeoutMs);
     request.on('data', take);
     request.once('end', () => done(Buffer.concat(chunks)));
     // The peer went away: nobody reads the answer.

@@ -39,7 +39,7 @@ export interface ApiDeps {
   /** The gateway, and the sessions of the caller. */
   status(identity: Identity): Status;
   readiness(): Readiness | Promise<Readiness>;
-  /** A credential was refused, or was missing. */
+  /** A credential was presented and refused. */
   refused(error: GwError, remoteAddress: string, route: string): void;
   /** A request failed through no fault of the caller. */
   failed?(error: GwError, route: string): void;

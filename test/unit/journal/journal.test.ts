@@ -261,6 +261,22 @@ describe('durability disk', () => {
     expect(disk.writes).toBe(2);
   });
 
+  it('writes a note that came while a batch was on its way, though nothing follows it', async () => {
+    const two = Promise.withResolvers<void>();
+    let flushes = 0;
+    const on = await begin({ onFlush: () => ++flushes === 2 && two.resolve() });
+    disk.hold();
+    const first = durable(on, on.append(line(1)));
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    on.note(line(2));
+    // Long enough for the note's own timer to find the disk busy.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    disk.let();
+    await first;
+    await two.promise;
+    expect(on.durable).toBe(2);
+  });
+
   it('counts as unhealthy while a write does not come back', async () => {
     let now = 0;
     const clock = { now: () => Date.now(), monotonic: () => now };
