@@ -17,8 +17,8 @@ const LINGER_MS = 500;
 const VERSION_FLAGS = new Set(['--version', '-V', '-v']);
 
 const halves: Halves = {
-  serve: async (options) => (await import('./gateway/server.ts')).serve(options),
-  check: async (path, options) => (await import('./gateway/server.ts')).check(path, options),
+  serve: async ({ config }) => (await import('./gateway/serve.ts')).serve({ configPath: config }),
+  check: async (path, options) => (await import('./gateway/check.ts')).printCheck(path, options),
   demo: async (options) => (await import('./demo/tour.ts')).runDemo(options),
 };
 

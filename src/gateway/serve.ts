@@ -2,15 +2,13 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { systemClock } from '../core/clock.ts';
-import { asGwError, GwError } from '../core/errors.ts';
+import { asGwError } from '../core/errors.ts';
 import { loadConfig, readConfig } from './config/config.ts';
 import { formatProblems } from './config/problems.ts';
 import type { Config } from './config/types.ts';
-import { createAuthenticator } from './identity/authenticator.ts';
 import { configLoaded, configRefused } from './journal/records.ts';
 import { type Gateway, startGateway } from './server.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
-import { Upstream } from './upstream/upstream.ts';
 
 /**
  * The process around a gateway: SIGHUP reads the configuration again, SIGTERM and SIGINT drain and stop, a second
@@ -91,7 +89,14 @@ export async function reload(gateway: Gateway, configPath: string, log: Logger):
   }
 }
 
-function refuse(gateway: Gateway, log: Logger, path: string, sha: string, problems: number, message: string): void {
+function refuse(
+  gateway: Gateway,
+  log: Logger,
+  path: string,
+  sha: string,
+  problems: number,
+  message: string,
+): void {
   log.error('config_refused', { problems, message });
   gateway.journal.note(configRefused(systemClock.now(), { path, sha256: sha, problems, message }));
 }
@@ -103,50 +108,20 @@ function recordConfig(gateway: Gateway, config: Config, sha: string, isReload: b
 
 /** Settings that are read once, at the start. */
 function needRestart(before: Config, after: Config): string[] {
-  const fixed = { listen: 'listen', admin: 'admin', data: 'data', controlDatabase: 'control_database', audit: 'audit' };
+  const fixed = {
+    listen: 'listen',
+    admin: 'admin',
+    data: 'data',
+    controlDatabase: 'control_database',
+    audit: 'audit',
+  };
   return Object.entries(fixed)
     .filter(([key]) => !isDeepStrictEqual(before[key as keyof Config], after[key as keyof Config]))
     .map(([, name]) => name);
 }
 
 async function sha256(path: string): Promise<string> {
-  return createHash('sha256').update(await readFile(path)).digest('hex');
-}
-
-export interface CheckLine {
-  readonly what: string;
-  /** Undefined: it is well. */
-  readonly problem: string | undefined;
-  readonly hint: string | undefined;
-}
-
-/**
- * `gw serve --check`: the file, then everything it points at: providers and targets are asked.
- * @throws GwError `configuration` with every problem of the file
- */
-export async function check(configPath: string): Promise<readonly CheckLine[]> {
-  const config = await loadConfig(configPath);
-  const providers = await createAuthenticator(config.identityProviders).check();
-  const targets = await Promise.all([...config.targets.values()].map(checkTarget));
-  return [
-    { what: `configuration ${config.path}`, problem: undefined, hint: undefined },
-    ...providers.map(({ provider, issuer, error }) => ({
-      what: `identity provider ${provider} (${issuer})`,
-      problem: error?.message,
-      hint: error?.hint,
-    })),
-    ...targets,
-  ];
-}
-
-async function checkTarget(target: Config['targets'] extends ReadonlyMap<string, infer T> ? T : never): Promise<CheckLine> {
-  try {
-    const { serverVersion, isEncrypted } = await new Upstream(target).probe(target.database);
-    const what = `target ${target.name} (PostgreSQL ${serverVersion}, ${isEncrypted ? 'encrypted' : 'not encrypted'})`;
-    return { what, problem: undefined, hint: undefined };
-  } catch (error) {
-    const known = error instanceof GwError ? error : asGwError(error);
-    const cause = known.cause instanceof Error ? ` ${known.cause.message}` : '';
-    return { what: `target ${target.name}`, problem: `${known.message}${cause}`, hint: known.hint };
-  }
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
 }

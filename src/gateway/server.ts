@@ -12,7 +12,7 @@ import { openControlDatabase } from './control-database.ts';
 import { GrantDesk } from './credentials.ts';
 import { Desk } from './desk.ts';
 import { Gate } from './gate/gate.ts';
-import { type HttpSide, openHttpSide } from './http-side.ts';
+import { openHttpSide } from './http-side.ts';
 import type { Journal } from './journal/journal.ts';
 import { openJournal } from './journal/open.ts';
 import { gatewayStarted, gatewayStopped, signInRefused } from './journal/records.ts';
@@ -53,7 +53,11 @@ export interface Gateway {
   stop(reason: string, drainMs?: number): Promise<void>;
 }
 
-export async function startGateway(config: Config, log: Logger, clock: Clock = systemClock): Promise<Gateway> {
+export async function startGateway(
+  config: Config,
+  log: Logger,
+  clock: Clock = systemClock,
+): Promise<Gateway> {
   const undo: (() => Promise<unknown> | unknown)[] = [];
   try {
     return await assemble(config, log, clock, undo);
@@ -111,7 +115,12 @@ async function assemble(
         }),
       meter: metrics,
       log: (event, facts, error) =>
-        log.event(event, error, { session: facts.id, target: facts.target, who: facts.identity.id, via: facts.via }),
+        log.event(event, error, {
+          session: facts.id,
+          target: facts.target,
+          who: facts.identity.id,
+          via: facts.via,
+        }),
     },
   });
   const entranceLog: EntranceLog = {
@@ -122,8 +131,21 @@ async function assemble(
   };
   const tunnels = new TunnelEntrance(grants, desk, entranceLog);
   const native = new NativeEntrance(grants, desk, entranceLog);
-  const http = openHttpSide({ id, name, clock, live: () => live, grants, registry, journal, store, metrics, tunnels, log });
+  const http = openHttpSide({
+    id,
+    name,
+    clock,
+    live: () => live,
+    grants,
+    registry,
+    journal,
+    store,
+    metrics,
+    tunnels,
+    log,
+  });
   undo.push(() => http.close());
+  metrics.watch({ tunnels: () => tunnels.size, journalHealthy: () => journal.healthy });
 
   const port = new Port(certificate, {
     tunnel: (socket) => tunnels.accept(socket),
@@ -138,7 +160,9 @@ async function assemble(
 
   const gateway = { id, name, version: VERSION };
   await store.registerGateway(gateway);
-  journal.append(gatewayStarted(clock.now(), { gateway: id, version: VERSION, pid: process.pid, host: name }));
+  journal.append(
+    gatewayStarted(clock.now(), { gateway: id, version: VERSION, pid: process.pid, host: name }),
+  );
   const timers = startTimers({ registry, tunnels, store, keys, gateway, log, clock });
   undo.push(() => timers.stop());
 
@@ -156,7 +180,9 @@ async function assemble(
       port.certificate = renewed;
     },
     async stop(reason, drainMs = live.config.drainMs) {
-      const leaving = new GwError('shutting_down', 'This gateway is shutting down.', { hint: 'Connect again.' });
+      const leaving = new GwError('shutting_down', 'This gateway is shutting down.', {
+        hint: 'Connect again.',
+      });
       http.leave();
       port.close();
       registry.close(leaving);
@@ -167,8 +193,11 @@ async function assemble(
       timers.stop();
       tunnels.destroy();
       await http.close();
-      await store.unregisterGateway(id).catch((error: unknown) => log.failure('unregister_failed', asGwError(error)));
+      await store
+        .unregisterGateway(id)
+        .catch((error: unknown) => log.failure('unregister_failed', asGwError(error)));
       await store.close();
+      metrics.close();
       journal.note(gatewayStopped(clock.now(), { gateway: id, reason }));
       await journal.close();
     },
@@ -178,17 +207,24 @@ async function assemble(
 /** Who reaches a target through its `connect` rule may run any statement there. */
 const ALLOWED = { outcome: 'allow', rule: 'connect' } as const;
 
-const limitsOf = ({ limits }: Config) => ({ sessions: limits.sessions, perIdentity: limits.sessionsPerIdentity });
+const limitsOf = ({ limits }: Config) => ({
+  sessions: limits.sessions,
+  perIdentity: limits.sessionsPerIdentity,
+});
 
 async function readCertificate({ tls }: Config): Promise<Certificate> {
   try {
     const [cert, key] = await Promise.all([readFile(tls.cert), readFile(tls.key)]);
     return { cert, key };
   } catch (cause) {
-    throw new GwError('configuration', `Cannot read the TLS certificate or key: ${(cause as Error).message}`, {
-      hint: 'Check tls.cert and tls.key in the configuration.',
-      cause,
-    });
+    throw new GwError(
+      'configuration',
+      `Cannot read the TLS certificate or key: ${(cause as Error).message}`,
+      {
+        hint: 'Check tls.cert and tls.key in the configuration.',
+        cause,
+      },
+    );
   }
 }
 
@@ -225,5 +261,3 @@ async function orLater(work: Promise<void>, ms: number): Promise<void> {
   ]);
   clearTimeout(timer);
 }
-
-export type { HttpSide };

@@ -25,10 +25,8 @@ import { Outbox } from './outbox.ts';
 
 const POISON = 'refused by gw';
 const POISON_QUERY = query(POISON);
-const POISON_PARSE = Buffer.concat([parse('', POISON, []), flush()]);
-
-/** What comes of a statement that the server read as (wrong) COPY data. */
-const SWALLOWED = { rows: undefined, tag: undefined, sqlstate: '08P01', bytes: 0 } as const;
+const FLUSH = flush();
+const POISON_PARSE = Buffer.concat([parse('', POISON, []), FLUSH]);
 
 const COLLECTED: Readonly<Record<number, number>> = {
   [FRONTEND.query]: LIMITS.statementBytes,
@@ -61,6 +59,8 @@ export interface ClientLoopDeps {
   /** Sends to upstream; false asks to stop until `upstreamDrained`. */
   write(bytes: Uint8Array): boolean;
   endUpstream(): void;
+  /** Seconds that operations waited for the journal. */
+  waited(seconds: number): void;
   pauseClient(): void;
   resumeClient(): void;
   /** The session cannot go on. */
@@ -78,6 +78,9 @@ export class ClientLoop implements ScanHandler {
   /** The server reads COPY data: it ignores Sync and Flush until the end of the data. */
   #copyIn = false;
   #clientEnded = false;
+  /** Reading stops until so many operations are done with; 0: it does not. What came meanwhile. */
+  #stalledUntil = 0;
+  #later: Buffer[] = [];
   /** The client has sent Terminate: its end of the connection is orderly. */
   terminated = false;
 
@@ -87,9 +90,10 @@ export class ClientLoop implements ScanHandler {
       write: (bytes) => {
         if (!deps.write(bytes)) this.#upstreamBlocked = true;
       },
+      waited: deps.waited,
       released: () => {
         this.#flow();
-        if (this.#clientEnded && this.#outbox.empty) deps.endUpstream();
+        if (this.#clientEnded) this.clientEnded();
       },
       failed: (error, operations) => this.#refuseUnsent(error, operations),
     });
@@ -97,11 +101,16 @@ export class ClientLoop implements ScanHandler {
 
   /** Takes bytes from the client. Never throws; what is wrong ends the session. */
   receive(chunk: Buffer): void {
+    if (this.#stalledUntil > 0) {
+      this.#later.push(Buffer.from(chunk));
+      return;
+    }
     this.#chunk = chunk;
     this.#from = 0;
     try {
       const end = this.#scanner.scan(chunk, this);
       this.#forwardUntil(end);
+      if (this.#stalledUntil > 0) this.#stall(chunk.subarray(end));
     } catch (error) {
       this.#deps.fail(
         error instanceof GwError ? error : new GwError('bug', 'The relay failed.', { cause: error }),
@@ -114,7 +123,7 @@ export class ClientLoop implements ScanHandler {
   /** The client has ended its direction: what waits still goes out, then upstream is told. */
   clientEnded(): void {
     this.#clientEnded = true;
-    if (this.#outbox.empty) this.#deps.endUpstream();
+    if (this.#outbox.empty && this.#stalledUntil === 0) this.#deps.endUpstream();
   }
 
   upstreamDrained(): void {
@@ -122,21 +131,17 @@ export class ClientLoop implements ScanHandler {
     this.#flow();
   }
 
-  /** Answers have come: there may be room for more operations. */
+  /** Answers have come: there may be room for more operations, or the one we wait for is answered. */
   answered(): void {
+    if (this.#stalledUntil > 0 && this.#deps.operations.done >= this.#stalledUntil) this.#goOn();
     if (this.#paused) this.#flow();
   }
 
-  /** The server asks for COPY data: what was sent behind the COPY is read as part of it (manual 55.2.7). */
+  /** The server asks for COPY data: it ignores the Sync that was sent behind the COPY (manual 55.2.3). */
   copyInBegan(): void {
-    const { operations, gate } = this.#deps;
-    this.#copyIn = true;
-    while (this.#copyIn && operations.count > 1) {
-      const ticket = operations.ticketAt(1);
-      if (ticket) gate.settle(ticket, 'extended', SWALLOWED);
-      this.#copyIn = operations.typeAt(1) === OP.sync;
-      operations.removeAt(1);
-    }
+    const { operations } = this.#deps;
+    while (operations.typeAt(1) === OP.sync) operations.removeAt(1);
+    this.#copyIn = operations.typeAt(1) === 0;
   }
 
   copyInEnded(): void {
@@ -188,8 +193,35 @@ export class ClientLoop implements ScanHandler {
       return;
     }
     const statement = gate.understand(Buffer.from(message.query));
+    const isTaken = message.statement !== '' && names.statement(message.statement) !== undefined;
     this.#push(OP.parse, undefined, undefined, names.setStatement(message.statement, statement));
     this.#include(start, held);
+    if (isTaken) this.#waitForAnswer(end);
+  }
+
+  /**
+   * A name that is in use as far as we know: only the server's answer tells which statement it stands for
+   * from here on. Nothing more is read until then; the Flush makes the server answer now.
+   */
+  #waitForAnswer(end: number): void {
+    this.#forwardUntil(end);
+    this.#outbox.send(FLUSH);
+    this.#stalledUntil = this.#deps.operations.pushed;
+    this.#scanner.stop();
+  }
+
+  #stall(rest: Buffer): void {
+    this.#deps.pauseClient();
+    if (rest.length > 0) this.#later.push(Buffer.from(rest));
+  }
+
+  #goOn(): void {
+    this.#stalledUntil = 0;
+    const later = this.#later;
+    this.#later = [];
+    if (!this.#paused) this.#deps.resumeClient();
+    for (const chunk of later) this.receive(chunk);
+    if (this.#clientEnded) this.clientEnded();
   }
 
   #execute(body: Buffer, start: number, end: number, held: Buffer): void {
@@ -244,11 +276,6 @@ export class ClientLoop implements ScanHandler {
   }
 
   #push(type: number, ticket?: Ticket, refusal?: GwError, change?: NameChange): void {
-    // A message other than COPY data makes the server fail the COPY and is consumed by that.
-    if (this.#copyIn && type !== OP.sync) {
-      this.#copyIn = false;
-      return;
-    }
     this.#deps.operations.push(type, ticket, refusal, change);
     this.#outbox.operations++;
     if (ticket) this.#outbox.sequence = ticket.sequence;
@@ -310,6 +337,6 @@ export class ClientLoop implements ScanHandler {
     if (!full && operations.count > LIMITS.pendingOperations / 2) return;
     this.#paused = full;
     if (full) this.#deps.pauseClient();
-    else this.#deps.resumeClient();
+    else if (this.#stalledUntil === 0) this.#deps.resumeClient();
   }
 }

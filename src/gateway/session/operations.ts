@@ -34,6 +34,9 @@ export class Operations {
   #change: (NameChange | undefined)[] = new Array(16).fill(undefined);
   #head = 0;
   #count = 0;
+  /** How many were ever pushed, and how many of those are done with: tells when a given one is answered. */
+  pushed = 0;
+  done = 0;
 
   get count(): number {
     return this.#count;
@@ -41,6 +44,7 @@ export class Operations {
 
   push(type: number, ticket?: Ticket, refusal?: GwError, change?: NameChange): void {
     if (this.#count === this.#size) this.#grow();
+    this.pushed++;
     const at = (this.#head + this.#count++) & (this.#size - 1);
     this.#type[at] = type;
     this.#ticket[at] = ticket;
@@ -80,6 +84,7 @@ export class Operations {
     this.#change[at] = undefined;
     this.#head = (at + 1) & (this.#size - 1);
     this.#count--;
+    this.done++;
   }
 
   /** Drops the operation `index` places behind the head, closing the gap. */
@@ -98,6 +103,7 @@ export class Operations {
     this.#refusal[last] = undefined;
     this.#change[last] = undefined;
     this.#count--;
+    this.done++;
   }
 
   #grow(): void {

@@ -9,7 +9,7 @@ import type { Durability } from '../gate/types.ts';
 export class Outbox {
   readonly #durability: Durability;
   readonly #sink: OutboxSink;
-  #waiting: { bytes: Buffer; sequence: number; operations: number }[] = [];
+  #waiting: { bytes: Buffer; sequence: number; operations: number; sinceMs: number }[] = [];
   #waitingBytes = 0;
   #registered = false;
   /** What is sent from now on needs the journal up to here. Grows, except after a failure. */
@@ -38,7 +38,12 @@ export class Outbox {
       this.#sink.write(bytes);
       return;
     }
-    this.#waiting.push({ bytes: Buffer.from(bytes), sequence: this.sequence, operations });
+    this.#waiting.push({
+      bytes: Buffer.from(bytes),
+      sequence: this.sequence,
+      operations,
+      sinceMs: performance.now(),
+    });
     this.#waitingBytes += bytes.length;
     this.#register();
   }
@@ -61,11 +66,13 @@ export class Outbox {
       return;
     }
     const durable = this.#durability.durable;
+    const nowMs = performance.now();
     let sent = 0;
     while (sent < this.#waiting.length && this.#waiting[sent]!.sequence <= durable) {
-      const { bytes } = this.#waiting[sent++]!;
+      const { bytes, operations, sinceMs } = this.#waiting[sent++]!;
       this.#waitingBytes -= bytes.length;
       this.#sink.write(bytes);
+      if (operations > 0) this.#sink.waited((nowMs - sinceMs) / 1_000);
     }
     if (sent === this.#waiting.length) this.#waiting.length = 0;
     else this.#waiting.splice(0, sent);
@@ -86,6 +93,8 @@ export class Outbox {
 
 export interface OutboxSink {
   write(bytes: Uint8Array): void;
+  /** How long operations waited for the journal. */
+  waited(seconds: number): void;
   /** Something left the outbox. */
   released(): void;
   /** The journal could not record: the bytes of the last `operations` operations were dropped. */

@@ -75,6 +75,7 @@ export class Session {
       durability: deps.durability,
       write: (bytes) => this.#toUpstream(bytes),
       endUpstream: () => this.#upstream?.end(),
+      waited: (seconds) => deps.meter.gate(seconds),
       pauseClient: () => this.#client.pause(),
       resumeClient: () => this.#client.resume(),
       fail: (error) => this.finish(error),

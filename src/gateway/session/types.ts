@@ -100,6 +100,8 @@ export interface SessionDeps {
 }
 
 export interface SessionMeter extends GateMeter {
+  /** Seconds the gateway added to a statement by waiting for the journal. */
+  gate(seconds: number): void;
   bytes(direction: 'in' | 'out', count: number): void;
   sessionOpened(target: string, seconds: number): void;
   sessionClosed(target: string): void;

@@ -15,6 +15,7 @@ function rig() {
   const outbox = new Outbox(journal, {
     write: (bytes) => sent.push(Buffer.from(bytes).toString()),
     released: () => {},
+    waited: () => {},
     failed: (_, operations) => failures.push(operations),
   });
   const settle = (durable: number, error?: GwError): void => {
