@@ -22,10 +22,11 @@ export function rootHelp(
     ['gw psql prod-db', 'psql, through the gateway'],
     ['gw connect prod-db -- ./migrate.sh', 'a script with DATABASE_URL set'],
   ];
+  const width = Math.max(...[...groups.values()].flat().map(([name]) => textWidth(name)));
   return page([
     'Reach production PostgreSQL without ever holding its password.',
     section('Examples', pairs(examples, style, '$ '), style),
-    ...[...groups].map(([title, rows]) => section(title, pairs(rows, style), style)),
+    ...[...groups].map(([title, rows]) => section(title, pairs(rows, style, '', width), style)),
     section('Options', pairs(optionRows(options), style), style),
     'gw COMMAND --help tells more about a command.',
   ]);
@@ -69,8 +70,8 @@ function optionRows(options: readonly OptionSpec[]): [string, string][] {
   });
 }
 
-function pairs(rows: readonly (readonly [string, string])[], style: Style, mark = ''): string[] {
-  const width = Math.max(0, ...rows.map(([left]) => textWidth(left)));
+function pairs(rows: readonly (readonly [string, string])[], style: Style, mark = '', least = 0): string[] {
+  const width = Math.max(least, ...rows.map(([left]) => textWidth(left)));
   return rows.map(([left, right]) => {
     const space = ' '.repeat(width - textWidth(left) + GAP);
     return `  ${style.dim(mark)}${mark ? style.accent(left) : left}${space}${mark ? style.dim(right) : right}`;

@@ -152,7 +152,7 @@ function splitArguments(
     const value = args[index];
     if (value === undefined && arg.required) {
       throw new GwError('usage', `gw ${spec.name} needs ${arg.name}: ${arg.summary}.`, {
-        hint: `gw ${spec.name} ${arg.name}`,
+        hint: `gw ${spec.name} ${arg.choices?.join('|') ?? arg.name}`,
       });
     }
     if (value !== undefined && arg.choices && !arg.choices.includes(value)) {

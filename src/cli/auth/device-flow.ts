@@ -94,7 +94,9 @@ async function poll(
   const intervalMs = (device.interval ?? DEFAULT_INTERVAL_SECONDS) * 1_000;
   for (;;) {
     try {
-      return await pollDeviceAuthorizationGrant(config, device, resourceOf(signIn), { signal: stop });
+      const asked = pollDeviceAuthorizationGrant(config, device, resourceOf(signIn), { signal: stop });
+      // It looks at the signal once a second; Ctrl-C is heard at once.
+      return await Promise.race([asked, rejectOnAbort(stop)]);
     } catch (error) {
       signal.throwIfAborted();
       if (expiry.aborted || clock.monotonic() >= endsAt) throw expired();
@@ -104,6 +106,15 @@ async function poll(
       signal.throwIfAborted();
     }
   }
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => {});
+  return aborted;
 }
 
 const expired = (): GwError =>
