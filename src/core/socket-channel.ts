@@ -1,3 +1,4 @@
+// biome-ignore-all lint/complexity/noThisInStatic: the this of a listener is its socket
 import { connect, type Socket } from 'node:net';
 import type { Channel, ChannelHandlers } from './channel.ts';
 import { LIMITS } from './limits.ts';
@@ -28,9 +29,13 @@ export interface DialOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const CHANNEL = Symbol('channel');
+/** A socket that knows its channel, so that the listeners are functions of the class, not closures for each socket. */
+type Carrier = Socket & { [CHANNEL]: SocketChannel };
+
 /** A {@link Channel} over a socket. Made by {@link socketChannel} and {@link dialChannel}. */
 export class SocketChannel implements Channel {
-  readonly #socket: Socket;
+  readonly #socket: Carrier;
   /** Reads through the shared buffer. */
   readonly #direct: boolean;
   #handlers: ChannelHandlers | undefined;
@@ -49,13 +54,13 @@ export class SocketChannel implements Channel {
   #isCloseTold = false;
 
   constructor(socket: Socket, direct: boolean) {
-    this.#socket = socket;
+    this.#socket = Object.assign(socket, { [CHANNEL]: this });
     this.#direct = direct;
     // Listened to from the beginning: an error nobody hears would end the process.
-    socket.on('error', this.#onError);
-    socket.on('close', this.#onClose);
-    socket.on('drain', this.#onDrain);
-    socket.on('end', this.#onEnd);
+    socket.on('error', SocketChannel.#onError);
+    socket.on('close', SocketChannel.#onClose);
+    socket.on('drain', SocketChannel.#onDrain);
+    socket.on('end', SocketChannel.#onEnd);
   }
 
   start(handlers: ChannelHandlers): void {
@@ -63,9 +68,9 @@ export class SocketChannel implements Channel {
     this.#handlers = handlers;
     if (!this.#direct && !this.#isClosed) {
       this.#socket.pause();
-      this.#socket.on('data', this.#onData);
+      this.#socket.on('data', SocketChannel.#onData);
     }
-    if (this.#unread || this.#owesEnd || this.#isClosed) process.nextTick(this.#catchUp);
+    if (this.#unread || this.#owesEnd || this.#isClosed) process.nextTick(() => this.#catchUp());
     else if (!this.#isPaused) this.#read();
   }
 
@@ -91,7 +96,7 @@ export class SocketChannel implements Channel {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     if (this.#handlers === undefined || this.#isDestroyed) return;
-    if (this.#unread || this.#owesEnd) process.nextTick(this.#catchUp);
+    if (this.#unread || this.#owesEnd) process.nextTick(() => this.#catchUp());
     else if (!this.#isClosed) this.#read();
   }
 
@@ -116,7 +121,7 @@ export class SocketChannel implements Channel {
    */
   rewind(unread: Buffer): void {
     this.#socket.pause();
-    this.#socket.off('data', this.#onData);
+    this.#socket.off('data', SocketChannel.#onData);
     this.#handlers = undefined;
     this.#isPaused = false;
     if (unread.length > 0) this.#unread = unread;
@@ -132,10 +137,10 @@ export class SocketChannel implements Channel {
     this.#isSealed = true;
     this.#isDestroyed = true;
     socket.pause();
-    socket.off('close', this.#onClose);
-    socket.off('drain', this.#onDrain);
-    socket.off('end', this.#onEnd);
-    socket.off('data', this.#onData);
+    socket.off('close', SocketChannel.#onClose);
+    socket.off('drain', SocketChannel.#onDrain);
+    socket.off('end', SocketChannel.#onEnd);
+    socket.off('data', SocketChannel.#onData);
     return socket;
   }
 
@@ -168,7 +173,7 @@ export class SocketChannel implements Channel {
   }
 
   /** Delivers, in order, what came before `start`. A handler may pause, destroy or rewind at any step. */
-  readonly #catchUp = (): void => {
+  #catchUp(): void {
     if (this.#unread !== undefined && !this.#isPaused) {
       const unread = this.#unread;
       this.#unread = undefined;
@@ -181,34 +186,39 @@ export class SocketChannel implements Channel {
     }
     if (this.#isClosed) this.#tellClose();
     else if (!this.#isPaused && !this.#isDestroyed) this.#read();
-  };
+  }
 
-  readonly #onData = (chunk: Buffer): void => {
-    if (!this.#isDestroyed) this.#handlers!.data(chunk);
-  };
+  static #onData(this: Carrier, chunk: Buffer): void {
+    const channel = this[CHANNEL];
+    if (!channel.#isDestroyed) channel.#handlers!.data(chunk);
+  }
 
-  readonly #onDrain = (): void => {
-    if (!this.#owesDrain || this.#isSealed) return;
-    this.#owesDrain = false;
-    this.#handlers?.drain();
-  };
+  static #onDrain(this: Carrier): void {
+    const channel = this[CHANNEL];
+    if (!channel.#owesDrain || channel.#isSealed) return;
+    channel.#owesDrain = false;
+    channel.#handlers?.drain();
+  }
 
-  readonly #onEnd = (): void => {
-    if (this.#isDestroyed) return;
-    if (this.#handlers === undefined || this.#unread !== undefined) this.#owesEnd = true;
-    else this.#handlers.end();
-  };
+  static #onEnd(this: Carrier): void {
+    const channel = this[CHANNEL];
+    if (channel.#isDestroyed) return;
+    if (channel.#handlers === undefined || channel.#unread !== undefined) channel.#owesEnd = true;
+    else channel.#handlers.end();
+  }
 
-  readonly #onError = (error: Error): void => {
+  static #onError(this: Carrier, error: Error): void {
+    const channel = this[CHANNEL];
     // After our own destroy() a late error is not news.
-    if (!this.#isDestroyed) this.#failure ??= error;
-  };
+    if (!channel.#isDestroyed) channel.#failure ??= error;
+  }
 
-  readonly #onClose = (): void => {
-    this.#isClosed = true;
-    this.#isSealed = true;
-    if (this.#handlers !== undefined && this.#unread === undefined) this.#tellClose();
-  };
+  static #onClose(this: Carrier): void {
+    const channel = this[CHANNEL];
+    channel.#isClosed = true;
+    channel.#isSealed = true;
+    if (channel.#handlers !== undefined && channel.#unread === undefined) channel.#tellClose();
+  }
 
   #tellClose(): void {
     if (this.#isCloseTold) return;
@@ -234,22 +244,13 @@ export function socketChannel(socket: Socket): SocketChannel {
  *
  * @throws the socket's error with its `code` (ECONNREFUSED, ENOTFOUND, …), or the reason of `signal`.
  */
-export function dialChannel(address: DialAddress, { signal }: DialOptions = {}): Promise<SocketChannel> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    readBuffer ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-    const socket = connect({
-      ...address,
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: LIMITS.tcpKeepAliveMs,
-      onread: { buffer: readBuffer, callback: (size, buffer) => channel.received(buffer, size) },
-    });
-    // Before it is connected, so that nothing is read until `start`.
-    socket.pause();
-    const channel = new SocketChannel(socket, true);
-
+export async function dialChannel(
+  address: DialAddress,
+  { signal }: DialOptions = {},
+): Promise<SocketChannel> {
+  signal?.throwIfAborted();
+  const { socket, channel } = dialling(address);
+  await new Promise<void>((resolve, reject) => {
     const settle = (): void => {
       signal?.removeEventListener('abort', onAbort);
       socket.off('connect', onConnect);
@@ -257,7 +258,7 @@ export function dialChannel(address: DialAddress, { signal }: DialOptions = {}):
     };
     const onConnect = (): void => {
       settle();
-      resolve(channel);
+      resolve();
     };
     const onFailure = (error: Error): void => {
       settle();
@@ -271,4 +272,22 @@ export function dialChannel(address: DialAddress, { signal }: DialOptions = {}):
     socket.once('error', onFailure);
     signal?.addEventListener('abort', onAbort, { once: true });
   });
+  return channel;
+}
+
+/** Apart from the rest, because the read callback keeps alive whatever it was made with. */
+function dialling(address: DialAddress): { socket: Socket; channel: SocketChannel } {
+  readBuffer ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  const socket = connect({
+    ...address,
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: LIMITS.tcpKeepAliveMs,
+    onread: { buffer: readBuffer, callback: (size, buffer) => channel.received(buffer, size) },
+  });
+  // Before it is connected, so that nothing is read until `start`.
+  socket.pause();
+  const channel = new SocketChannel(socket, true);
+  return { socket, channel };
 }
