@@ -82,7 +82,10 @@ export function parseYaml(text: string): ParsedDocument {
     for (const [index, part] of path.entries()) {
       if (isAlias(node)) node = node.resolve(document);
       if (isMap(node)) {
-        const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === part);
+        // The last of two equal keys is the one whose value counts.
+        const pair = node.items.findLast(
+          (item) => isPair(item) && isScalar(item.key) && item.key.value === part,
+        );
         if (pair === undefined) return offset;
         const keyOffset = startOf(pair.key);
         node = pair.value;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   duration,
+  host,
   hostPort,
   httpsUrl,
   NAME,
@@ -106,12 +107,7 @@ const databaseName = () => text(63);
 
 const target = z.strictObject({
   description: text(500).optional(),
-  host: z
-    .string()
-    .regex(
-      /^([A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9.])?|[0-9A-Fa-f:.]{2,45})$/,
-      say('is not a host name or address', 'Write the host only; the port stands beside it as "port".'),
-    ),
+  host: host(),
   port: z.int().min(1).max(65_535).optional(),
   database: databaseName().describe('The database a client gets that does not ask for another.'),
   databases: z.array(databaseName()).min(1, say('is empty')).max(1000).optional(),

@@ -53,6 +53,17 @@ export function isLoopback(hostname: string): boolean {
   );
 }
 
+export const host = () =>
+  z
+    .string()
+    .regex(
+      /^([A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9.])?|[0-9A-Fa-f:.]{0,45}:[0-9A-Fa-f:.]{0,45}:[0-9A-Fa-f:.]{0,45})$/,
+      say('is not a host name or address', 'Write the host only; the port stands beside it as "port".'),
+    )
+    .refine((value) => !/:.*:/.test(value) || URL.canParse(`http://[${value}]/`), {
+      error: say('is not an IPv6 address'),
+    });
+
 const HOST_PORT = /^(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253})):(\d{1,5})$/;
 
 /** Reads `0.0.0.0:8443`, `localhost:0`, `[::1]:8443`; undefined when it is something else. */
@@ -75,14 +86,17 @@ const env = () =>
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, say('is not the name of an environment variable'))
     .describe('Name of an environment variable of the gateway.');
 
-const NOT_A_SECRET = say(
-  'must say where the secret is, not what it is',
-  'Write { env: NAME } or { file: /path/to/secret }.',
-);
-const NOT_A_SECRET_OR_COMMAND = say(
-  'must say where the secret is, not what it is',
-  'Write { env: NAME }, { file: /path/to/secret } or { command: [program, argument], ttl: 5m }.',
-);
+const WHERE = 'Write { env: NAME } or { file: /path/to/secret }.';
+const WHERE_OR_HOW =
+  'Write { env: NAME }, { file: /path/to/secret } or { command: [program, argument], ttl: 5m }.';
+
+/** Somebody who wrote the secret itself should hear so; anybody else that one source is enough. */
+const notASource =
+  (hint: string) =>
+  ({ input }: { readonly input?: unknown }): string =>
+    typeof input === 'object'
+      ? say('must name one place where the secret is', hint)
+      : say('must say where the secret is, not what it is', hint);
 
 const fromEnv = () => z.strictObject({ env: env() });
 const fromFile = () => z.strictObject({ file: path() });
@@ -98,6 +112,6 @@ const fromCommand = () =>
       .describe('How long the secret is used before the command runs again. Default 5m.'),
   });
 
-export const storedSecret = () => z.union([fromEnv(), fromFile()], { error: NOT_A_SECRET });
+export const storedSecret = () => z.union([fromEnv(), fromFile()], { error: notASource(WHERE) });
 export const secretSource = () =>
-  z.union([fromEnv(), fromFile(), fromCommand()], { error: NOT_A_SECRET_OR_COMMAND });
+  z.union([fromEnv(), fromFile(), fromCommand()], { error: notASource(WHERE_OR_HOW) });
