@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { GwError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
 
@@ -13,12 +13,20 @@ export interface ControlFolder {
   readonly password: Secret;
 }
 
+/**
+ * Makes a folder, and those above it that are missing, so that others may pass through and nothing else. The
+ * gateway's data folder has to be made so, before anything is made in it.
+ */
+export async function ensureDataFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: 0o711 });
+  for (let path = resolve(folder); first !== undefined && path.length >= first.length; path = dirname(path)) {
+    await chmod(path, 0o711); // whatever the umask took away
+  }
+}
+
 /** Makes the folder and its password when absent. Several processes may do so at once and get the same. */
 export async function ensureControlFolder(folder: string): Promise<ControlFolder> {
-  const made = await mkdir(folder, { recursive: true, mode: 0o711 });
-  for (let path = folder; made !== undefined && path.length >= made.length; path = dirname(path)) {
-    await chmod(path, 0o711);
-  }
+  await ensureDataFolder(folder);
   return { dataDir: join(folder, 'db'), password: await ensurePassword(join(folder, 'password')) };
 }
 
