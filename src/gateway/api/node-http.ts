@@ -48,12 +48,13 @@ export function nodeHttpHandler(
   bodyTimeoutMs: number = LIMITS.apiBodyTimeoutMs,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
-    void serve(api, request, bodyTimeoutMs).then((answer) => send(request, response, answer));
+    void serve(api, request, bodyTimeoutMs).then((answer) => send(response, answer));
   };
 }
 
 async function serve(api: Api, request: IncomingMessage, bodyTimeoutMs: number): Promise<ApiResponse> {
   const body = await readBody(request, bodyTimeoutMs);
+  // What is left of a body that was refused is not read: the connection ends with the answer.
   if (body instanceof GwError) return errorResponse(body, { connection: 'close' });
   return api.handle({
     method: request.method ?? '',
@@ -91,11 +92,9 @@ function readBody(request: IncomingMessage, timeoutMs: number): Promise<Buffer |
   });
 }
 
-function send(request: IncomingMessage, response: ServerResponse, answer: ApiResponse): void {
+function send(response: ServerResponse, answer: ApiResponse): void {
   if (response.destroyed) return;
   response.writeHead(answer.status, { 'content-length': String(answer.body.length), ...answer.headers });
-  // What is left of a body that was refused is not read: the connection ends with the answer.
-  if (!request.complete) response.once('finish', () => request.destroy());
   response.end(answer.body);
 }
 

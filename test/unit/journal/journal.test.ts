@@ -344,6 +344,12 @@ describe('opening a journal', () => {
     await writeFile(join(folder, file!), tail, { flag: 'a' });
     await writeFile(join(folder, '0000000000000009-20990101T000000000Z.jsonl'), '{"torn');
     const next = await begin();
+    expect(await readFile(join(folder, file!), 'utf8')).toBe(
+      [1, 2, 3]
+        .slice(0, kept)
+        .map((n) => `${line(n)}\n`)
+        .join(''),
+    );
     expect(next.append(line(9))).toBe(kept + 1);
     await next.close();
     const all = await content();
