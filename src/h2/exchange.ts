@@ -139,8 +139,9 @@ export class Exchange implements StreamHost, StreamEvents {
   }
 
   wasReset(stream: Stream, code: number): void {
-    const error = new H2Error(code, `The peer closed the stream (${codeName(code)}).`);
-    this.#drop(stream, error, code === CODE.NO_ERROR);
+    const inOrder = code === CODE.NO_ERROR && stream.remoteEnded;
+    const error = inOrder ? undefined : new H2Error(code, `The peer closed the stream (${codeName(code)}).`);
+    this.#drop(stream, error, inOrder);
   }
 
   headers(streamId: number, fields: readonly Field[] | undefined, endStream: boolean): void {
@@ -163,7 +164,8 @@ export class Exchange implements StreamHost, StreamEvents {
     }
     if ((streamId & 1) === 0) fault(CODE.PROTOCOL_ERROR, 'A client opened a stream with an even identifier.');
     this.#table.lastId = streamId;
-    if (this.refusing || this.#table.streams.size >= this.#options.maxStreams) {
+    const { onStream, maxStreams } = this.#options;
+    if (this.refusing || onStream === undefined || this.#table.streams.size >= maxStreams) {
       this.#refuse(streamId, CODE.REFUSED_STREAM);
     } else if (fields === undefined) {
       this.#refuse(streamId, CODE.ENHANCE_YOUR_CALM);
@@ -223,7 +225,7 @@ export class Exchange implements StreamHost, StreamEvents {
     this.#sender.control(headerFrames(stream.id, block, 0, this.#peer.maxFrameBytes));
   }
 
-  #drop(stream: Stream, error: GwError, mayDeliver: boolean): void {
+  #drop(stream: Stream, error: GwError | undefined, mayDeliver: boolean): void {
     this.#sender.forget(stream);
     this.#table.delete(stream);
     stream.fail(error, mayDeliver);

@@ -1,7 +1,6 @@
 import type { ChannelHandlers } from '../core/channel.ts';
 import { GwError } from '../core/errors.ts';
 import { ByteQueue } from './byte-queue.ts';
-import type { H2Error } from './errors.ts';
 import { ReceiveWindow } from './flow.ts';
 import { CODE } from './frames.ts';
 import type { H2Stream, Headers, Response } from './types.ts';
@@ -165,10 +164,10 @@ export class Stream implements H2Stream {
   }
 
   /**
-   * The stream or its connection is over. When the peer had ended its direction in order, what it sent is
-   * still delivered before `close`, unless the peer or we cancelled.
+   * The stream or its connection is over. With `mayDeliver`, what the peer sent before it ended its direction
+   * in order is still delivered before `close`.
    */
-  fail(error: H2Error | GwError, mayDeliver: boolean): void {
+  fail(error: GwError | undefined, mayDeliver: boolean): void {
     this.pending?.clear();
     this.gone = true;
     if (this.#closing) return;
