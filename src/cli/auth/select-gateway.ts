@@ -16,7 +16,7 @@ export interface SelectedGateway {
  */
 export function selectGateway(given: string | undefined, all: Profiles): SelectedGateway {
   if (given === undefined) return currentGateway(all);
-  const named = all.profiles[given];
+  const named = Object.hasOwn(all.profiles, given) ? all.profiles[given] : undefined;
   if (named) return fromProfile(given, named);
   // A word without a dot or a colon is a misspelt name, not a host.
   if (!/[.:/]/.test(given) && given !== 'localhost') {
