@@ -17,7 +17,8 @@ export interface Credentials {
   readonly user: string;
   /** Called once the server asks for a password; throws LoginFailed when there is none. */
   readonly password: () => Promise<Secret>;
-  readonly mayUseCleartext: boolean;
+  /** Whether this connection is safe enough for a password in clear text. */
+  readonly mayUseCleartext: () => boolean;
   /** For SCRAM; `none` without TLS. */
   readonly binding: ChannelBinding;
   readonly scramKeys: ScramKeyCache;
@@ -56,7 +57,7 @@ export async function authenticate(
 async function answer(asked: Authentication, opening: Opening, credentials: Credentials): Promise<void> {
   switch (asked.kind) {
     case 'cleartextPassword': {
-      if (!credentials.mayUseCleartext) {
+      if (!credentials.mayUseCleartext()) {
         throw new LoginFailed(
           'The server asks for the password in clear text, and the connection has no TLS.',
         );

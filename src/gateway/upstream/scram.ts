@@ -25,6 +25,7 @@ export type ChannelBinding =
 
 interface ScramKeys {
   readonly clientKey: Buffer;
+  readonly storedKey: Buffer;
   readonly serverKey: Buffer;
 }
 
@@ -56,7 +57,8 @@ export class ScramKeyCache {
 
 async function derive(password: string, salt: Buffer, iterations: number): Promise<ScramKeys> {
   const salted = await deriveKey(password, salt, iterations, 32, 'sha256');
-  return { clientKey: hmac(salted, 'Client Key'), serverKey: hmac(salted, 'Server Key') };
+  const clientKey = hmac(salted, 'Client Key');
+  return { clientKey, storedKey: sha256(clientKey), serverKey: hmac(salted, 'Server Key') };
 }
 
 /** One SCRAM dialogue: `first`, then `final` with the server's first message, then `verify` with its last. */
@@ -83,13 +85,13 @@ export class ScramDialogue {
   async final(serverFirst: Buffer, password: Secret, keys: ScramKeyCache): Promise<Buffer> {
     const text = serverFirst.toString('latin1');
     const { nonce, salt, iterations } = parseServerFirst(text, this.#clientNonce);
-    const { clientKey, serverKey } = await keys.get(password, salt, iterations);
+    const { clientKey, storedKey, serverKey } = await keys.get(password, salt, iterations);
     const header = Buffer.from(this.#gs2Header);
     const bound =
       this.#binding.kind === 'tls-server-end-point' ? Buffer.concat([header, this.#binding.data]) : header;
     const withoutProof = `c=${bound.toString('base64')},r=${nonce}`;
     const authMessage = `n=,r=${this.#clientNonce},${text},${withoutProof}`;
-    const proof = xor(clientKey, hmac(sha256(clientKey), authMessage));
+    const proof = xor(clientKey, hmac(storedKey, authMessage));
     this.#serverSignature = hmac(serverKey, authMessage);
     return Buffer.from(`${withoutProof},p=${proof.toString('base64')}`);
   }

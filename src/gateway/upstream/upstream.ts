@@ -150,7 +150,7 @@ export class Upstream {
       const credentials: Credentials = {
         user: this.#target.login.user,
         password,
-        mayUseCleartext: this.#mayUseCleartext(opening),
+        mayUseCleartext: () => this.#mayUseCleartext(opening),
         binding,
         scramKeys: this.#scramKeys,
       };

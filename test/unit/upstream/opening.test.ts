@@ -76,7 +76,7 @@ describe('a password in clear text', () => {
           asked++;
           return new Secret('pencil');
         },
-        mayUseCleartext: false,
+        mayUseCleartext: () => false,
         binding: { kind: 'none' },
         scramKeys: new ScramKeyCache(),
       }),
