@@ -1,10 +1,19 @@
-import { AuthorizationResponseError, ClientError, ResponseBodyError } from 'openid-client';
+import {
+  AuthorizationResponseError,
+  ClientError,
+  ResponseBodyError,
+  WWWAuthenticateChallengeError,
+} from 'openid-client';
 import { GwError } from '../../core/errors.ts';
 import { sanitiseLine } from '../render/sanitise.ts';
 
 /** The OAuth error code (RFC 6749, 5.2; RFC 8628, 3.5) of a provider's answer; undefined for other errors. */
 export function oauthErrorOf(error: unknown): string | undefined {
   if (error instanceof ResponseBodyError || error instanceof AuthorizationResponseError) return error.error;
+  // A client that authenticated by HTTP Basic is refused with a challenge (RFC 6749, 5.2).
+  if (error instanceof WWWAuthenticateChallengeError) {
+    return error.cause.find(({ parameters }) => parameters.error)?.parameters.error ?? 'invalid_client';
+  }
   return undefined;
 }
 
