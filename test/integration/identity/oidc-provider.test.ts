@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { LIMITS } from '../../../src/core/limits.ts';
 import type { IdentityProviderConfig } from '../../../src/gateway/config/types.ts';
@@ -224,5 +226,38 @@ describe('over TLS', () => {
     writeFileSync(other, (await makeCerts()).ca);
     const [wrong] = await createAuthenticator([config(idp, { ca: other })]).check();
     expect(wrong?.error).toMatchObject({ code: 'identity_provider_unreachable' });
+  });
+
+  it('and reached through HTTPS_PROXY, unless it is on this machine', async () => {
+    const leaf = await certs.authority.issue({ hosts: ['idp.test'] });
+    const idp = await start({ tls: { ...leaf }, host: 'idp.test' });
+    const { ca } = writeCerts(folder, { ...leaf, ca: certs.ca });
+    const asked: string[] = [];
+    const proxy = createServer().on('connect', (request, client, head) => {
+      asked.push(request.url ?? '');
+      const upstream = connect(Number(request.url?.split(':')[1]), '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 OK\r\n\r\n');
+        upstream.write(head);
+        upstream.pipe(client).pipe(upstream);
+      });
+      upstream.on('close', () => client.destroy());
+      for (const socket of [upstream, client]) socket.on('error', () => undefined);
+    });
+    await new Promise<void>((done) => proxy.listen(0, '127.0.0.1', done));
+    vi.stubEnv('HTTPS_PROXY', `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+    vi.stubEnv('NO_PROXY', '');
+    try {
+      const [result] = await createAuthenticator([config(idp, { ca })]).check();
+      expect(result?.error).toBeUndefined();
+      const host = new URL(idp.issuer).host;
+      expect(new Set(asked)).toEqual(new Set([host]));
+      const local = await start();
+      expect((await createAuthenticator([config(local)]).check())[0]?.error).toBeUndefined();
+      expect(new Set(asked)).toEqual(new Set([host]));
+    } finally {
+      vi.unstubAllEnvs();
+      proxy.closeAllConnections();
+      await new Promise((done) => proxy.close(done));
+    }
   });
 });
