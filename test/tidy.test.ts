@@ -11,14 +11,15 @@ const root = resolve(import.meta.dirname, '..');
 
 /** Folder → folders of ours it may import (itself always). `src` stands for files directly in src/. */
 const MAY_IMPORT: Record<string, string[]> = {
-  src: ['core', 'cli', 'gateway', 'demo'],
+  src: ['core', 'cli', 'cli/render', 'gateway', 'demo'],
   core: [],
   wire: ['core'],
   h2: ['core'],
   contract: ['core'],
   'cli/commands': ['core', 'contract', 'cli', 'cli/auth', 'cli/tunnel', 'cli/render'],
   cli: ['core', 'contract', 'cli/commands', 'cli/auth', 'cli/tunnel', 'cli/render'],
-  'cli/auth': ['core', 'contract', 'cli/render'],
+  'cli/auth': ['core', 'contract', 'cli/render', 'cli/auth/machine'],
+  'cli/auth/machine': ['core', 'contract', 'cli/auth', 'cli/render'],
   'cli/tunnel': ['core', 'contract', 'wire', 'h2', 'cli/render'],
   'cli/render': ['core', 'contract'],
   'gateway/config': ['core'],
@@ -88,18 +89,22 @@ interface Source {
   readonly imports: readonly string[];
 }
 
+/** Static imports and re-exports at the beginning of a line, and dynamic imports anywhere. */
+const IMPORTS =
+  /^(?:import|export)\s(?:[^;'"]*?\sfrom\s)?\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+
 function sources(): Source[] {
   return readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => {
       const text = readFileSync(join(root, 'src', file), 'utf8');
-      const found = text.matchAll(/(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g);
+      const found = text.matchAll(IMPORTS);
       const folder = dirname(file);
       return {
         path: file,
         folder: folder === '.' ? 'src' : folder,
         text,
-        imports: [...found].map((m) => m[1]!),
+        imports: [...found].map((m) => (m[1] ?? m[2])!),
       };
     });
 }

@@ -24,6 +24,36 @@ export const ALL_COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/whoami.ts')).whoami,
   },
   {
+    name: 'connect',
+    summary: 'Open a local port that leads to a database',
+    group: 'Connect',
+    load: async () => (await import('./commands/connect.ts')).connect,
+  },
+  {
+    name: 'psql',
+    summary: 'Open psql on a database',
+    group: 'Connect',
+    load: async () => (await import('./commands/psql.ts')).psql,
+  },
+  {
+    name: 'query',
+    summary: 'Run SQL, without psql',
+    group: 'Connect',
+    load: async () => (await import('./commands/query.ts')).query,
+  },
+  {
+    name: 'token',
+    summary: 'Print a short-lived password for connecting without gw',
+    group: 'Connect',
+    load: async () => (await import('./commands/token.ts')).token,
+  },
+  {
+    name: 'tunnels',
+    summary: 'List and stop tunnels in the background',
+    group: 'Connect',
+    load: async () => (await import('./commands/tunnels.ts')).tunnels,
+  },
+  {
     name: 'ls',
     summary: 'List the databases you can reach, and why',
     group: 'Look',

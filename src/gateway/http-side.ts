@@ -1,9 +1,9 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { API_VERSION, type Discovery, type Status } from '../contract/api.ts';
 import type { Clock } from '../core/clock.ts';
 import { GwError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
-import { API_VERSION, type Discovery, type Status } from '../contract/api.ts';
 import { createAdminServer } from './api/admin.ts';
 import { createApi } from './api/api.ts';
 import { createApiServer } from './api/node-http.ts';
@@ -51,13 +51,14 @@ export function openHttpSide(parts: HttpSideParts): HttpSide {
   const api = createApi({
     discovery: () => discovery(parts),
     authenticate: (token) => parts.live().authenticator.authenticate(token),
-    targetsFor: (identity) => reachable(parts.live(), identity).map(({ target: { config }, because }) => ({
-      name: config.name,
-      ...(config.description !== undefined && { description: config.description }),
-      database: config.database,
-      databases: [...config.databases],
-      because,
-    })),
+    targetsFor: (identity) =>
+      reachable(parts.live(), identity).map(({ target: { config }, because }) => ({
+        name: config.name,
+        ...(config.description !== undefined && { description: config.description }),
+        database: config.database,
+        databases: [...config.databases],
+        because,
+      })),
     issueSessionGrant: async (identity, target, remoteAddress) => {
       const { token, claims } = await parts.grants.issue(identity, target, remoteAddress);
       return {
@@ -75,7 +76,12 @@ export function openHttpSide(parts: HttpSideParts): HttpSide {
     readiness: health.readiness,
     refused: (error, remote, route) => {
       parts.journal.note(
-        signInRefused(parts.clock.now(), { remote, via: `api ${route}`, code: error.code, message: error.message }),
+        signInRefused(parts.clock.now(), {
+          remote,
+          via: `api ${route}`,
+          code: error.code,
+          message: error.message,
+        }),
       );
       parts.log.event('sign_in_refused', error, { remote, via: route });
     },
@@ -157,7 +163,10 @@ function watchHealth({ journal, store }: HttpSideParts) {
   return {
     readiness: () => {
       const checks = {
-        journal: { ok: journal.healthy, ...(!journal.healthy && { message: 'The journal cannot be written.' }) },
+        journal: {
+          ok: journal.healthy,
+          ...(!journal.healthy && { message: 'The journal cannot be written.' }),
+        },
         control_database: { ok: storeProblem === undefined, ...(storeProblem && { message: storeProblem }) },
         accepting: { ok: !leaving, ...(leaving && { message: 'This gateway is shutting down.' }) },
       };
@@ -173,7 +182,9 @@ function watchHealth({ journal, store }: HttpSideParts) {
 function listen(server: Server, { host, port }: HostPort): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
-      reject(new GwError('configuration', `Cannot listen on ${host}:${port} (admin): ${cause.message}`, { cause }));
+      reject(
+        new GwError('configuration', `Cannot listen on ${host}:${port} (admin): ${cause.message}`, { cause }),
+      );
     });
     server.listen(port, host, () => resolve(server.address() as AddressInfo));
   });

@@ -26,7 +26,12 @@ export interface Live {
   readonly targets: ReadonlyMap<string, LiveTarget>;
 }
 
-export function makeLive(config: Config, keys: SigningKeys, previous?: Live, clock: Clock = systemClock): Live {
+export function makeLive(
+  config: Config,
+  keys: SigningKeys,
+  previous?: Live,
+  clock: Clock = systemClock,
+): Live {
   const sameProviders = isDeepStrictEqual(config.identityProviders, previous?.config.identityProviders);
   const targets = new Map<string, LiveTarget>();
   for (const target of config.targets.values()) {
@@ -42,7 +47,8 @@ export function makeLive(config: Config, keys: SigningKeys, previous?: Live, clo
   }
   return {
     config,
-    authenticator: previous && sameProviders ? previous.authenticator : createAuthenticator(config.identityProviders),
+    authenticator:
+      previous && sameProviders ? previous.authenticator : createAuthenticator(config.identityProviders),
     grants: new SessionGrants(keys, { ...config.sessionGrants, clock }),
     targets,
   };
@@ -65,7 +71,11 @@ export function reachable(live: Live, identity: Identity): { target: LiveTarget;
  * The target of this name, if the identity may connect to it. Who may not is not told whether it exists.
  * @throws GwError `unknown_target`
  */
-export function mustReach(live: Live, identity: Identity, name: string): { target: LiveTarget; because: string } {
+export function mustReach(
+  live: Live,
+  identity: Identity,
+  name: string,
+): { target: LiveTarget; because: string } {
   const target = live.targets.get(name);
   const because = target && whyMayConnect(identity, target.config.connect);
   if (target && because !== undefined) return { target, because };

@@ -24,6 +24,7 @@ import { type Certificate, Port } from './listener/port.ts';
 import { TunnelEntrance } from './listener/tunnel.ts';
 import { type Live, makeLive } from './live.ts';
 import { SessionRegistry } from './session/registry.ts';
+import { ensureDataFolder } from './store/control-folder.ts';
 import type { Store } from './store/store.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -78,6 +79,7 @@ async function assemble(
   const metrics = new Metrics();
   const certificate = await readCertificate(config);
 
+  await ensureDataFolder(config.data);
   const journal = await openJournal({
     folder: join(config.data, 'journal'),
     durability: config.audit.durability,

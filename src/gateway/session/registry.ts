@@ -1,5 +1,13 @@
 import { GwError } from '../../core/errors.ts';
-import type { Session } from './session.ts';
+import type { SessionFacts } from './types.ts';
+
+/** A session, as far as its registration goes. */
+export interface Registered {
+  readonly facts: SessionFacts;
+  cancel(): Promise<void>;
+  reachedEnd(): void;
+  finish(error: GwError): void;
+}
 
 export interface SessionLimits {
   readonly sessions: number;
@@ -11,8 +19,8 @@ export interface SessionLimits {
  * their end. A key is the gateway's own, so a client never learns the database's.
  */
 export class SessionRegistry {
-  readonly #sessions = new Set<Session>();
-  readonly #keys = new Map<number, { session: Session; secret: Buffer }>();
+  readonly #sessions = new Set<Registered>();
+  readonly #keys = new Map<number, { session: Registered; secret: Buffer }>();
   readonly #byIdentity = new Map<string, number>();
   #limits: SessionLimits;
   #closed: GwError | undefined;
@@ -31,7 +39,7 @@ export class SessionRegistry {
   }
 
   /** @throws GwError `too_many_sessions`, or the reason why no new session is taken. */
-  add(session: Session, identityId: string): void {
+  add(session: Registered, identityId: string): void {
     if (this.#closed) throw this.#closed;
     const own = this.#byIdentity.get(identityId) ?? 0;
     if (this.#sessions.size >= this.#limits.sessions) {
@@ -56,7 +64,7 @@ export class SessionRegistry {
     this.#sessions.add(session);
   }
 
-  remove(session: Session, identityId: string): void {
+  remove(session: Registered, identityId: string): void {
     if (!this.#sessions.delete(session)) return;
     const own = (this.#byIdentity.get(identityId) ?? 1) - 1;
     if (own > 0) this.#byIdentity.set(identityId, own);
@@ -65,7 +73,7 @@ export class SessionRegistry {
   }
 
   /** Gives the session a process number nobody else has. */
-  addKey(session: Session, secret: Buffer, randomProcessId: () => number): number {
+  addKey(session: Registered, secret: Buffer, randomProcessId: () => number): number {
     let processId = randomProcessId();
     while (this.#keys.has(processId)) processId = randomProcessId();
     this.#keys.set(processId, { session, secret });
@@ -77,14 +85,14 @@ export class SessionRegistry {
   }
 
   /** The session a CancelRequest names, or undefined; as in PostgreSQL the asker is not told which. */
-  find(processId: number, secret: Buffer, equal: (a: Buffer, b: Buffer) => boolean): Session | undefined {
+  find(processId: number, secret: Buffer, equal: (a: Buffer, b: Buffer) => boolean): Registered | undefined {
     const entry = this.#keys.get(processId);
     return entry && entry.secret.length === secret.length && equal(entry.secret, secret)
       ? entry.session
       : undefined;
   }
 
-  of(identityId: string): Session[] {
+  of(identityId: string): Registered[] {
     return [...this.#sessions].filter((session) => session.facts.identity.id === identityId);
   }
 
