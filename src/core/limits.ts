@@ -137,6 +137,10 @@ export const LIMITS = {
   apiAddressRate: { perSecond: 50, burst: 300 },
   /** The same for one identity: a CI job or a tunnel makes a handful. */
   apiIdentityRate: { perSecond: 10, burst: 60 },
+  /** Refused credentials of one address: people mistype, jobs retry; above it nothing it presents is looked at. */
+  apiRefusedRate: { perSecond: 1, burst: 30 },
+  /** Requests on one API connection; the CLI makes a few, and a new connection is cheap. */
+  apiRequestsPerConnection: 100,
   /** Addresses and identities whose rate is remembered; the one idle longest is forgotten first. */
   apiRateEntries: 20_000,
   /** One check of readiness; a balancer asks every few seconds and gives up soon. */

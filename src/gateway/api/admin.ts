@@ -42,7 +42,7 @@ async function answer(deps: AdminDeps, request: IncomingMessage): Promise<ApiRes
   }
   switch (request.url?.split('?', 1)[0]) {
     case ROUTES.live:
-      return jsonResponse(200, { live: true });
+      return jsonResponse(200, { status: 'ok' });
     case ROUTES.ready: {
       const readiness = await deps.readiness();
       return jsonResponse(readiness.ready ? 200 : 503, readiness);

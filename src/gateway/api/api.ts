@@ -12,9 +12,11 @@ import type { ApiDeps, ApiRequest, ApiResponse, Call } from './types.ts';
 /**
  * The HTTP API of contract/api.ts, whatever carries it. Each request goes one way:
  *
- *   route → method → rate of the address → version → token → identity → rate of the identity → handler
+ *   route → method → rate of the address → version → rate of its refused credentials → token → identity
+ *     → rate of the identity → handler
  *
- * What costs least refuses first. Health answers without any of it, as balancers ask often and know nothing.
+ * What costs least refuses first. Health answers without any of it, as balancers ask often and know nothing;
+ * discovery whatever version is asked for, as it says which ones there are.
  */
 export interface Api {
   /** Never rejects. */
@@ -34,7 +36,7 @@ interface Route {
 const READ = ['GET', 'HEAD'] as const;
 
 const TABLE = new Map<string, Route>([
-  [ROUTES.live, { methods: READ, free: () => jsonResponse(200, { live: true }) }],
+  [ROUTES.live, { methods: READ, free: () => jsonResponse(200, { status: 'ok' }) }],
   [ROUTES.ready, { methods: READ, free: ready }],
   [ROUTES.discovery, { methods: READ, open: (deps) => jsonResponse(200, deps.discovery()) }],
   [ROUTES.whoami, { methods: READ, call: (_, { identity }) => jsonResponse(200, whoami(identity)) }],
@@ -46,28 +48,34 @@ const TABLE = new Map<string, Route>([
 export function createApi(deps: ApiDeps): Api {
   const addresses = new RateLimiter(LIMITS.apiAddressRate);
   const identities = new RateLimiter(LIMITS.apiIdentityRate);
+  const refusals = new RateLimiter(LIMITS.apiRefusedRate);
 
   async function answer(request: ApiRequest, path: string): Promise<ApiResponse> {
     const route = routeOf(path);
     if (!route.methods.includes(request.method)) return wrongMethod(request.method, route);
     if (route.free !== undefined) return route.free(deps);
-    mustBeWithin(addresses.take(addressKey(request.remoteAddress), deps.now()));
-    negotiate(request.headers);
+    const address = addressKey(request.remoteAddress);
+    mustBeWithin(addresses.take(address, deps.now()));
     if (route.open !== undefined) return route.open(deps);
-    const identity = await identify(request, path);
+    negotiate(request.headers);
+    const identity = await identify(request, path, address);
     if (identity instanceof GwError) return unauthorised(identity, request);
     mustBeWithin(identities.take(identity.id, deps.now()));
     return route.call!(deps, { request, identity });
   }
 
   /** Who asks, or why that is not known; what is not about the credential is thrown. */
-  async function identify(request: ApiRequest, path: string): Promise<Identity | GwError> {
+  async function identify(request: ApiRequest, path: string, address: string): Promise<Identity | GwError> {
+    const presented = request.headers.authorization !== undefined;
+    if (presented) mustBeWithin(refusals.peek(address, deps.now()));
     try {
       return await deps.authenticate(bearerToken(request.headers));
     } catch (thrown) {
       const error = asGwError(thrown);
       if (error.level === 'error') throw error;
-      if (request.headers.authorization !== undefined) deps.refused(error, request.remoteAddress, path);
+      // A provider that is away is not the caller's failure.
+      if (presented && error.http < 500) refusals.take(address, deps.now());
+      if (presented) deps.refused(error, request.remoteAddress, path);
       if (error.http === 401) return error;
       throw error;
     }
@@ -92,11 +100,19 @@ function routeOf(path: string): Route {
 
 function failure(deps: ApiDeps, path: string, thrown: unknown): ApiResponse {
   const error = asGwError(thrown);
-  if (error.level === 'error') deps.failed?.(error, TABLE.has(path) ? path : 'none');
+  if (error.level === 'error') report(deps, error, TABLE.has(path) ? path : 'none');
   if (error.http === 503 || error.http === 429) {
     return errorResponse(error, { 'retry-after': String(retryAfterOf(error)) });
   }
   return errorResponse(error);
+}
+
+function report(deps: ApiDeps, error: GwError, route: string): void {
+  try {
+    deps.failed?.(error, route);
+  } catch {
+    // The caller gets its answer all the same.
+  }
 }
 
 class TooFast extends GwError {
@@ -137,8 +153,9 @@ const withoutBody = (response: ApiResponse): ApiResponse => ({
 
 /** What is wrong is for the admin listener; here anyone asks. */
 async function ready(deps: ApiDeps): Promise<ApiResponse> {
-  const { ready } = await deps.readiness();
-  return jsonResponse(ready ? 200 : 503, { ready });
+  const { ready, checks } = await deps.readiness();
+  const states = Object.entries(checks).map(([name, { ok }]) => [name, { ok }]);
+  return jsonResponse(ready ? 200 : 503, { ready, checks: Object.fromEntries(states) });
 }
 
 function whoami(identity: Identity): unknown {

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { GwError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Api } from './api.ts';
+import { answerClientErrors } from './client-errors.ts';
 import { errorResponse } from './responses.ts';
 import type { ApiResponse } from './types.ts';
 
@@ -38,9 +40,22 @@ export function limitedServer(
     handler,
   );
   server.maxHeadersCount = MAX_HEADERS;
+  limitRequests(server, LIMITS.apiRequestsPerConnection);
+  answerClientErrors(server);
   // Node keeps its connections' times only from `listening` on; a server that is handed connections never gets there.
   server.emit('listening');
   return server;
+}
+
+/** What node's own limit does not: it refuses further requests, but leaves the connection to the peer. */
+function limitRequests(server: Server, limit: number): void {
+  const counts = new WeakMap<Socket, number>();
+  server.maxRequestsPerSocket = limit;
+  server.prependListener('request', ({ socket }, response) => {
+    const count = (counts.get(socket) ?? 0) + 1;
+    counts.set(socket, count);
+    if (count >= limit) response.setHeader('connection', 'close');
+  });
 }
 
 export function nodeHttpHandler(
@@ -48,7 +63,9 @@ export function nodeHttpHandler(
   bodyTimeoutMs: number = LIMITS.apiBodyTimeoutMs,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
-    void serve(api, request, bodyTimeoutMs).then((answer) => send(response, answer));
+    serve(api, request, bodyTimeoutMs)
+      .then((answer) => send(response, answer))
+      .catch(() => response.destroy());
   };
 }
 

@@ -26,18 +26,32 @@ export class RateLimiter {
     this.#maxEntries = maxEntries;
   }
 
+  /** As `take`, without counting the request. */
+  peek(key: string, nowMs: number): number {
+    const bucket = this.#buckets.get(key);
+    return bucket === undefined ? 0 : this.#wait(this.#filled(bucket, nowMs));
+  }
+
   /** @returns 0 when the request may go on, otherwise how many milliseconds to wait. */
   take(key: string, nowMs: number): number {
     const bucket = this.#buckets.get(key) ?? { tokens: this.#rate.burst, atMs: nowMs };
-    const gained = (Math.max(0, nowMs - bucket.atMs) * this.#rate.perSecond) / 1_000;
-    bucket.tokens = Math.min(this.#rate.burst, bucket.tokens + gained);
+    bucket.tokens = this.#filled(bucket, nowMs);
     bucket.atMs = nowMs;
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
     if (this.#buckets.size > this.#maxEntries) this.#forgetOldest();
-    if (bucket.tokens < 1) return Math.ceil(((1 - bucket.tokens) * 1_000) / this.#rate.perSecond);
-    bucket.tokens--;
-    return 0;
+    const waitMs = this.#wait(bucket.tokens);
+    if (waitMs === 0) bucket.tokens--;
+    return waitMs;
+  }
+
+  #filled({ tokens, atMs }: Bucket, nowMs: number): number {
+    const gained = (Math.max(0, nowMs - atMs) * this.#rate.perSecond) / 1_000;
+    return Math.min(this.#rate.burst, tokens + gained);
+  }
+
+  #wait(tokens: number): number {
+    return tokens < 1 ? Math.ceil(((1 - tokens) * 1_000) / this.#rate.perSecond) : 0;
   }
 
   #forgetOldest(): void {

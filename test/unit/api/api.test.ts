@@ -52,11 +52,15 @@ describe('the API', () => {
   it('tells anyone whether it is alive and ready, and no more', async () => {
     const deps = fixture();
     const own = createApi(deps);
-    expect(json(await own.handle(request('GET', '/healthz')))).toEqual({ live: true });
-    expect(json(await own.handle(request('GET', '/readyz?x=1')))).toEqual({ ready: true });
+    expect(json(await own.handle(request('GET', '/healthz')))).toEqual({ status: 'ok' });
+    const checks = { journal: { ok: true } };
+    expect(json(await own.handle(request('GET', '/readyz?x=1')))).toEqual({ ready: true, checks });
     deps.isReady = false;
     const response = await own.handle(request('GET', '/readyz'));
-    expect([response.status, json(response)]).toEqual([503, { ready: false }]);
+    expect([response.status, json(response)]).toEqual([
+      503,
+      { ready: false, checks: { journal: { ok: false } } },
+    ]);
   });
 
   it('is kept by no cache and shown to no page', async () => {
@@ -176,11 +180,21 @@ describe('who asks', () => {
     expect(broken.body.toString()).not.toContain('SELECT');
     expect(deps.failures).toEqual(['bug /v1/whoami']);
   });
+
+  it('gets an answer also when a failure cannot be reported', async () => {
+    const failed = (): never => {
+      throw new Error('log');
+    };
+    const api = createApi(fixture({ failed }));
+    expect((await api.handle(request('GET', '/v1/whoami', { headers: bearer('broken') }))).status).toBe(500);
+  });
 });
 
 describe('versions', () => {
   const ask = (...values: string[]) =>
-    createApi(fixture()).handle(request('GET', '/.well-known/gw', { headers: { 'gw-api-version': values } }));
+    createApi(fixture()).handle(
+      request('GET', '/v1/whoami', { headers: { ...bearer('alice'), 'gw-api-version': values } }),
+    );
 
   it('are agreed on', async () => {
     for (const values of [['1'], ['1, 2'], [' 7 ,1'], ['2', '1']])
@@ -196,6 +210,12 @@ describe('versions', () => {
       hint: expect.stringContaining('upgrade the gateway'),
     });
     expect(error(await ask('0')).hint).toContain('upgrade gw');
+  });
+
+  it('are told by discovery to anyone, whatever they speak', async () => {
+    const headers = { 'gw-api-version': ['9'] };
+    const response = await createApi(fixture()).handle(request('GET', '/.well-known/gw', { headers }));
+    expect(strictly(DiscoverySchema, response)).toMatchObject({ api_versions: [1] });
   });
 
   it('that are no numbers are refused', async () => {
@@ -269,21 +289,44 @@ describe('rates', () => {
   it('limit an address before anything else is looked at', async () => {
     const deps = fixture();
     const api = createApi(deps);
-    const ask = (remoteAddress: string) =>
-      api.handle(request('GET', '/v1/whoami', { headers: bearer('old'), remoteAddress }));
+    const ask = (remoteAddress: string) => api.handle(request('GET', '/v1/whoami', { remoteAddress }));
     for (let i = 0; i < LIMITS.apiAddressRate.burst; i++) expect((await ask('10.0.0.1')).status).toBe(401);
-    const refusals = deps.refusals.length;
     const response = await ask('10.0.0.1');
     expect([response.status, error(response).code, response.headers['retry-after']]).toEqual([
       429,
       'rate_limited',
       '1',
     ]);
-    expect(deps.refusals.length).toBe(refusals);
     expect((await ask('10.0.0.2')).status).toBe(401);
     expect((await api.handle(request('GET', '/healthz'))).status).toBe(200);
     deps.nowMs += 1_000;
     expect((await ask('10.0.0.1')).status).toBe(401);
+  });
+
+  it('limit how often an address may present what is refused', async () => {
+    const seen: string[] = [];
+    const { authenticate } = fixture();
+    const deps = fixture({
+      authenticate: (token) => {
+        seen.push(token);
+        return authenticate(token);
+      },
+    });
+    const api = createApi(deps);
+    const ask = (token: string, remoteAddress = '10.0.0.1') =>
+      api.handle(request('GET', '/v1/whoami', { headers: bearer(token), remoteAddress }));
+    const { burst, perSecond } = LIMITS.apiRefusedRate;
+    for (let i = 0; i < burst; i++) expect((await ask('late')).status).toBe(503);
+    for (let i = 0; i < burst; i++) expect((await ask('old')).status).toBe(401);
+    const before = [seen.length, deps.refusals.length];
+    const stopped = await ask('alice');
+    expect([stopped.status, error(stopped).code]).toEqual([429, 'rate_limited']);
+    expect(stopped.headers['retry-after']).toBe(String(Math.ceil(1 / perSecond)));
+    expect([seen.length, deps.refusals.length]).toEqual(before);
+    expect((await ask('alice', '10.0.0.2')).status).toBe(200);
+    expect((await api.handle(request('GET', '/.well-known/gw'))).status).toBe(200);
+    deps.nowMs += 1_000 / perSecond;
+    expect((await ask('alice')).status).toBe(200);
   });
 
   it('limit an identity wherever it comes from', async () => {

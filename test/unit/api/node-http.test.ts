@@ -140,6 +140,32 @@ describe.each([
     expect(await exchange(await start(), bytes)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   });
 
+  it.each([
+    ['not HTTP', 'hello\r\n\r\n', 400, 'protocol_violation'],
+    ['too large', `GET / HTTP/1.1\r\nX: ${'x'.repeat(LIMITS.tokenBytes + 20_000)}\r\n\r\n`, 431, 'limit'],
+  ])('says in JSON that a head is %s', async (__, bytes, status, code) => {
+    const [head, body] = (await exchange(await start(), bytes)).split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(head).toContain(`content-length: ${body!.length}\r\n`);
+    expect(head).toContain('cache-control: no-store');
+    expect(ErrorBodySchema.parse(JSON.parse(body!)).error.code).toBe(code);
+  });
+
+  it('gives no answer to what it cannot read in place of one that is due', async () => {
+    const { promise: due, resolve } = Promise.withResolvers<object>();
+    const api = createApi(fixture({ readiness: async () => ({ ready: true, checks: { ...(await due) } }) }));
+    const port = await begin(createApiServer(api));
+    const answer = await exchange(port, 'GET /readyz HTTP/1.1\r\nHost: gw\r\n\r\nhello\r\n\r\n');
+    resolve({});
+    expect(answer).toBe('');
+  });
+
+  it('answers so many requests on one connection, then wants another', async () => {
+    const one = 'GET /healthz HTTP/1.1\r\nHost: gw\r\n\r\n';
+    const answers = await exchange(await start(), one.repeat(LIMITS.apiRequestsPerConnection + 1));
+    expect(answers.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(LIMITS.apiRequestsPerConnection);
+  });
+
   it('does not wait for ever for a head', async () => {
     const server = limitedServer((___, response) => response.end(), 20);
     const port = await begin(server);
@@ -154,7 +180,7 @@ describe.each([
     const port = await begin(server);
     const { socket, closed, received } = await dial(port);
     socket.write('GET /healthz HTTP/1.1\r\nHost: gw\r\n\r\n');
-    while (!received().includes('live')) await once(socket, 'data');
+    while (!received().includes('"ok"')) await once(socket, 'data');
     server.closeAllConnections();
     await closed;
   });
@@ -202,7 +228,7 @@ describe('the admin listener', () => {
     const metrics = await fetch(`${base}/metrics`);
     expect(metrics.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(await metrics.text()).toBe('gw_tunnels 1\n');
-    expect(await (await fetch(`${base}/healthz`)).json()).toEqual({ live: true });
+    expect(await (await fetch(`${base}/healthz`)).json()).toEqual({ status: 'ok' });
     isReady = false;
     const ready = await fetch(`${base}/readyz?verbose`);
     expect([ready.status, await ready.json()]).toEqual([
