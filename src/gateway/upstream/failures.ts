@@ -65,10 +65,15 @@ export function explain(target: string, error: unknown): GwError {
       cause: error,
     });
   }
-  if (error instanceof Unreachable) return unreachable(target, error.message, error.hint, error);
+  if (error instanceof Unreachable) return unreachable(target, error.message, error.hint, error.cause);
   if (error instanceof GwError) return explainKnown(target, error);
-  const reason = reasonOf(error);
-  return unreachable(target, reason ?? 'cannot be reached', undefined, error);
+  return unreachable(target, reasonOf(error) ?? 'cannot be reached', undefined, withMessage(error));
+}
+
+/** When every address of a name failed, the error has no words of its own. */
+function withMessage(error: unknown): unknown {
+  if (!(error instanceof AggregateError)) return error;
+  return new Error(error.errors.map((each) => (each as Error).message).join('; '), { cause: error });
 }
 
 /** An end that was asked for stays what it is; what the codec found is told as the target's fault. */
