@@ -142,6 +142,7 @@ export class Stream implements H2Stream {
   /** Padding, which is consumed at once. */
   receivePadding(bytes: number): void {
     this.#consume(bytes);
+    if (this.window.due && !this.#paused) this.#reopen();
   }
 
   /** The peer ended its direction. */
