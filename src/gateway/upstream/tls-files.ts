@@ -46,9 +46,11 @@ export class TlsFiles {
   }
 
   async #load(): Promise<SecureContext> {
+    const { ca: authority, cert: certificate } = this.#tls;
+    if (authority === undefined && certificate === undefined) return publicContext();
     const [ca, cert, key] = await Promise.all([this.#tls.ca, this.#tls.cert, this.#tls.key].map(read));
     return createSecureContext({
-      minVersion: 'TLSv1.2',
+      minVersion: MIN_VERSION,
       ca: ca === undefined ? publicAuthorities() : ca,
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
@@ -58,6 +60,15 @@ export class TlsFiles {
 
 const read = async (path: string | undefined): Promise<string | undefined> =>
   path === undefined ? undefined : readFile(path, 'utf8');
+
+const MIN_VERSION = 'TLSv1.2';
+let shared: SecureContext | undefined;
+
+/** One for all targets that need no file: hundreds of authorities weigh a megabyte. */
+function publicContext(): SecureContext {
+  shared ??= createSecureContext({ minVersion: MIN_VERSION, ca: publicAuthorities() });
+  return shared;
+}
 
 /** Those that Node brings or was told of, and those of the operating system. */
 function publicAuthorities(): string[] {
