@@ -17,8 +17,10 @@ const LINGER_MS = 500;
 const VERSION_FLAGS = new Set(['--version', '-V', '-v']);
 
 const halves: Halves = {
-  serve: async ({ config }) => (await import('./gateway/serve.ts')).serve({ configPath: config }),
+  serve: async (options) => (await import('./gateway/serve.ts')).serve(options),
   check: async (path, options) => (await import('./gateway/check.ts')).printCheck(path, options),
+  audit: async (folder, options) =>
+    (await import('./gateway/journal/audit-lines.ts')).readAudit(folder, options),
   demo: async (options) => (await import('./demo/tour.ts')).runDemo(options),
 };
 

@@ -78,6 +78,12 @@ export const ALL_COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/serve.ts')).serve,
   },
   {
+    name: 'audit',
+    summary: 'Look into the record of a gateway',
+    group: 'Run a gateway',
+    load: async () => (await import('./commands/audit.ts')).audit,
+  },
+  {
     name: 'demo',
     summary: 'Try everything on this machine: database, sign-in and gateway in one process',
     group: 'Run a gateway',

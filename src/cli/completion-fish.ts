@@ -72,7 +72,8 @@ function nodeLines(node: CompletionNode): string[] {
 
 function optionLine({ long, short, summary, value }: CompletionOption, inside: string): string {
   const names = [`-l ${long.slice(2)}`, ...(short ? [`-s ${short.slice(1)}`] : [])].join(' ');
-  const takes = value ? ` -r ${valueWords(value)}`.trimEnd() : '';
+  const requires = value?.completes === 'file' ? '-r' : '-x';
+  const takes = value ? ` ${requires} ${valueWords(value)}`.trimEnd() : '';
   return `complete -c gw -n ${inside} ${names}${takes} -d ${quote(summary)}`;
 }
 

@@ -22,10 +22,29 @@ export interface Halves {
   serve(options: ServeOptions): Promise<number>;
   check(path: string, options: { readonly json: boolean }): Promise<number>;
   demo(options: DemoOptions): Promise<number>;
+  /** The statements in a journal's folder, oldest first. */
+  audit(
+    folder: string,
+    options: { readonly follow: boolean; readonly signal: AbortSignal },
+  ): Promise<AsyncIterable<AuditStatement>>;
+}
+
+/** One statement of the record, with what came of it. */
+export interface AuditStatement {
+  readonly start?: string | undefined;
+  readonly name?: string | undefined;
+  readonly target?: string | undefined;
+  readonly text?: string | undefined;
+  readonly state: 'done' | 'refused' | 'unfinished' | 'running';
+  readonly rule?: string | undefined;
+  readonly rows?: number | undefined;
+  readonly sqlstate?: string | undefined;
+  readonly durationUs?: number | undefined;
 }
 
 export interface ServeOptions {
-  readonly config: string;
+  readonly configPath: string;
+  readonly logLevel?: string;
 }
 
 export interface DemoOptions {

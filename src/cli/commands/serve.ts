@@ -7,7 +7,7 @@ export const serve: CommandSpec = {
   offline: true,
   examples: [
     ['gw serve --config gw.yaml', 'run until SIGTERM; SIGHUP reads the file again'],
-    ['gw serve --config gw.yaml --check', 'check the file, all problems at once, and end'],
+    ['gw serve --config gw.yaml --check', 'check the file and what it points at, and end'],
   ],
   args: [],
   options: [
@@ -17,12 +17,24 @@ export const serve: CommandSpec = {
       env: 'GW_CONFIG',
       completes: 'file',
     },
-    { flags: '--check', summary: 'Check the configuration and end', env: 'GW_CHECK' },
+    {
+      flags: '--check',
+      summary: 'Check the file and what it points at, and end',
+      env: 'GW_CHECK',
+    },
+    {
+      flags: '--log-level <level>',
+      summary: 'How much is logged',
+      env: 'GW_LOG_LEVEL',
+      choices: ['debug', 'info', 'warn', 'error'],
+    },
     JSON_OPTION,
   ],
-  description: 'Logs are JSON lines on stderr. docs/deploy.md has a configuration to start from.',
+  description: 'Logs are JSON lines on stderr.',
   run({ options }, { halves, out }) {
-    const config = (options.config as string | undefined) ?? 'gw.yaml';
-    return options.check === true ? halves.check(config, { json: out.json }) : halves.serve({ config });
+    const configPath = (options.config as string | undefined) ?? 'gw.yaml';
+    const logLevel = options.logLevel as string | undefined;
+    if (options.check === true) return halves.check(configPath, { json: out.json });
+    return halves.serve({ configPath, ...(logLevel === undefined ? {} : { logLevel }) });
   },
 };
