@@ -2,7 +2,7 @@ import { GwError } from '../core/errors.ts';
 import { createMeters } from './allowance.ts';
 import { goawayFrame, windowUpdateFrame } from './control-frames.ts';
 import { ConnectionFault, fault } from './errors.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, firstWindowBytes } from './exchange.ts';
 import { Farewell } from './farewell.ts';
 import { FrameReader } from './frame-reader.ts';
 import { CODE, DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES, PREFACE } from './frames.ts';
@@ -54,7 +54,7 @@ export class H2Connection {
     this.#sender = new Sender(transport, peer, this.#turns);
     const limits = { role, maxStreams, streamWindowBytes, connectionWindowBytes, onStream };
     this.#exchange = new Exchange(limits, this.#table, this.#sender, peer, meters, this.#turns);
-    this.#farewell = new Farewell(role, this.#table, this.#sender, this.#exchange, options);
+    this.#farewell = new Farewell(role, this.#table, this.#sender, this.#exchange, this.#turns, options);
     const inbound = new Inbound(
       role,
       this.#table,
@@ -66,7 +66,7 @@ export class H2Connection {
     );
     this.#reader = new FrameReader(inbound, H2_LIMITS.frameBytes);
     this.#prefaceAt = role === 'server' ? 0 : PREFACE.length;
-    this.#greet(maxStreams, streamWindowBytes, connectionWindowBytes);
+    this.#greet(maxStreams, streamWindowBytes, firstWindowBytes(limits));
   }
 
   /** Streams that are open in at least one direction. */
@@ -167,7 +167,7 @@ export class H2Connection {
     this.#turns.wake();
   }
 
-  #greet(maxStreams: number, streamWindowBytes: number, connectionWindowBytes: number): void {
+  #greet(maxStreams: number, streamWindowBytes: number, windowBytes: number): void {
     const client = this.#role === 'client';
     if (client) this.#sender.control(PREFACE);
     this.#sender.control(
@@ -178,7 +178,7 @@ export class H2Connection {
         [SETTING.MAX_HEADER_LIST_SIZE, H2_LIMITS.headerListBytes],
       ]),
     );
-    const wider = connectionWindowBytes - DEFAULT_WINDOW_BYTES;
+    const wider = windowBytes - DEFAULT_WINDOW_BYTES;
     if (wider > 0) this.#sender.control(windowUpdateFrame(0, wider));
   }
 

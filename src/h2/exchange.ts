@@ -23,6 +23,14 @@ export interface ExchangeOptions {
   readonly onStream: ((stream: H2Stream, headers: Headers) => void) | undefined;
 }
 
+/**
+ * A server's connection window is that of one stream until it accepted a first one: strangers cannot make it
+ * keep more while their credentials are checked.
+ */
+export function firstWindowBytes(options: Omit<ExchangeOptions, 'onStream'>): number {
+  return options.role === 'client' ? options.connectionWindowBytes : options.streamWindowBytes;
+}
+
 const REFUSED = 'The gateway takes no new sessions on this tunnel.';
 
 /**
@@ -37,6 +45,8 @@ export class Exchange implements StreamHost, StreamEvents {
   readonly #meters: Meters;
   readonly #turns: Turns;
   readonly #window: ReceiveWindow;
+  /** The connection's window has its full size. */
+  #wide: boolean;
   /** Set once a final GOAWAY was sent: new streams are refused. */
   refusing = false;
 
@@ -54,7 +64,8 @@ export class Exchange implements StreamHost, StreamEvents {
     this.#peer = peer;
     this.#meters = meters;
     this.#turns = turns;
-    this.#window = new ReceiveWindow(options.connectionWindowBytes);
+    this.#wide = options.role === 'client';
+    this.#window = new ReceiveWindow(firstWindowBytes(options));
   }
 
   // --- for the owner of the connection
@@ -97,6 +108,10 @@ export class Exchange implements StreamHost, StreamEvents {
 
   sendResponse(stream: Stream, status: number, headers: Headers): void {
     this.#sendHeaders(stream, encodeHeaders({ ':status': String(status), ...headers }));
+    if (this.#wide || status < 200 || status > 299) return;
+    this.#wide = true;
+    const more = this.#window.grow(this.#options.connectionWindowBytes);
+    if (more > 0) this.#sender.control(windowUpdateFrame(0, more));
   }
 
   reset(stream: Stream, code: number): void {

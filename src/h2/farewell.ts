@@ -4,6 +4,7 @@ import { CODE, MAX_STREAM_ID, writeUint32 } from './frames.ts';
 import type { ConnectionEvents } from './inbound.ts';
 import type { Sender } from './sender.ts';
 import type { Role, StreamTable } from './stream-table.ts';
+import type { Turns } from './turns.ts';
 import type { H2Options } from './types.ts';
 
 /** Payload of the PING that follows a graceful GOAWAY; others carry zeros and a number. */
@@ -15,17 +16,26 @@ export class Farewell implements ConnectionEvents {
   readonly #table: StreamTable;
   readonly #sender: Sender;
   readonly #exchange: Exchange;
+  readonly #turns: Turns;
   readonly #options: H2Options;
   #pings = 0;
   #draining = false;
   #peerRefuses = false;
   #idleTold = false;
 
-  constructor(role: Role, table: StreamTable, sender: Sender, exchange: Exchange, options: H2Options) {
+  constructor(
+    role: Role,
+    table: StreamTable,
+    sender: Sender,
+    exchange: Exchange,
+    turns: Turns,
+    options: H2Options,
+  ) {
     this.#role = role;
     this.#table = table;
     this.#sender = sender;
     this.#exchange = exchange;
+    this.#turns = turns;
     this.#options = options;
   }
 
@@ -57,6 +67,7 @@ export class Farewell implements ConnectionEvents {
     const first = !this.#peerRefuses;
     this.#peerRefuses = true;
     if (this.#role === 'client') this.#exchange.dropAbove(lastStreamId);
+    this.#turns.wake();
     if (first) this.#options.onGoaway?.(code);
   }
 

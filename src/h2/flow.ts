@@ -3,11 +3,13 @@
  * in batches of half the window, so that updates are rare and the sender never runs dry at full speed.
  */
 export class ReceiveWindow {
-  readonly #batch: number;
+  #batch: number;
+  #bytes: number;
   #available: number;
   #consumed = 0;
 
   constructor(bytes: number) {
+    this.#bytes = bytes;
     this.#batch = bytes >>> 1;
     this.#available = bytes;
   }
@@ -16,6 +18,15 @@ export class ReceiveWindow {
   take(bytes: number): boolean {
     this.#available -= bytes;
     return this.#available >= 0;
+  }
+
+  /** Makes the window larger. Returns the increment to send. */
+  grow(bytes: number): number {
+    const more = bytes - this.#bytes;
+    this.#bytes = bytes;
+    this.#batch = bytes >>> 1;
+    this.#available += more;
+    return more;
   }
 
   /** Notes bytes that are done with. */

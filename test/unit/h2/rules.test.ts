@@ -219,8 +219,11 @@ describe('a server ends the stream only', () => {
   });
 
   it('on more DATA than its window holds', () => {
-    const server = greetedServer({ initialWindowBytes: 65_535, answer: false });
-    server.feed(open1, dataFrame(1, Buffer.alloc(60 * KiB)), dataFrame(1, Buffer.alloc(5 * KiB)));
+    const server = greetedServer({ initialWindowBytes: 65_535 });
+    server.feed(open1);
+    server.accepted[0]!.stream.pause();
+    server.sent();
+    server.feed(dataFrame(1, Buffer.alloc(60 * KiB)), dataFrame(1, Buffer.alloc(5 * KiB)));
     expect(server.sent()).toMatchObject([
       { type: FRAME.RST_STREAM, payload: uint32(CODE.FLOW_CONTROL_ERROR) },
     ]);
