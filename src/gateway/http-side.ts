@@ -61,6 +61,7 @@ export function openHttpSide(parts: HttpSideParts): HttpSide {
       })),
     issueSessionGrant: async (identity, target, remoteAddress) => {
       const { token, claims } = await parts.grants.issue(identity, target, remoteAddress);
+      parts.metrics.signIn('ok');
       return {
         id: claims.id,
         token,
@@ -83,8 +84,10 @@ export function openHttpSide(parts: HttpSideParts): HttpSide {
           message: error.message,
         }),
       );
+      parts.metrics.signIn(error.code);
       parts.log.event('sign_in_refused', error, { remote, via: route });
     },
+    failed: (error, route) => parts.log.failure('request_failed', error, { route }),
     now: () => parts.clock.now(),
   });
   const server = createApiServer(api);

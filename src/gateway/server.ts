@@ -128,6 +128,7 @@ async function assemble(
   const entranceLog: EntranceLog = {
     refused(error, remote, via) {
       journal.note(signInRefused(clock.now(), { remote, via, code: error.code, message: error.message }));
+      metrics.signIn(error.code);
       log.event('sign_in_refused', error, { remote, via });
     },
   };
