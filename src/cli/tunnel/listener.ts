@@ -129,9 +129,9 @@ export class LocalListener implements LocalHost {
       this.#early.push(socket);
     } else if (guard.kind === 'peer') {
       const channel = socketChannel(socket);
-      guard.check.check(pairOf(socket), (isSameUser) => {
-        if (isSameUser) this.#admit(channel);
-        else this.#turnAway(channel);
+      guard.check.check(pairOf(socket), (peer) => {
+        if (peer === 'same') this.#admit(channel);
+        else this.#turnAway(channel, peer);
       });
     } else {
       this.#admit(socketChannel(socket));
@@ -152,11 +152,15 @@ export class LocalListener implements LocalHost {
     );
   }
 
-  #turnAway(channel: SocketChannel): void {
-    channel.write(fatal(new GwError('denied', 'This tunnel belongs to another user of this machine.')));
+  #turnAway(channel: SocketChannel, peer: 'other' | 'unknown'): void {
+    const why =
+      peer === 'other'
+        ? 'This tunnel belongs to another user of this machine.'
+        : 'It cannot be told which user of this machine connects.';
+    channel.write(fatal(new GwError('denied', why)));
     // The system has the text by now; a stranger is not waited for.
     setImmediate(() => channel.destroy());
-    this.#events.stranger();
+    if (peer === 'other') this.#events.stranger();
   }
 }
 

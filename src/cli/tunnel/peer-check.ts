@@ -3,7 +3,7 @@
  * who made it, so the row of the client's end tells. Reading the list walks the kernel's whole table, which
  * costs milliseconds; so it is read off the event loop, and one read answers for all connections that wait.
  * The read begins after the connection was accepted, so a living client is always in it. Anything else
- * (no such row, a socket already closed and so without owner, a list that cannot be read) is not the same user.
+ * (no such row, a socket already closed and so without owner, a list that cannot be read) is not let in.
  */
 import { close, open, read } from 'node:fs';
 import { connect } from 'node:net';
@@ -40,14 +40,17 @@ export function canCheckPeers(check: PeerCheck, port: number): Promise<boolean> 
         serverAddress: socket.remoteAddress!,
         serverPort: socket.remotePort!,
       };
-      check.check(pair, finish);
+      check.check(pair, (peer) => finish(peer === 'same'));
     });
   });
 }
 
+/** `unknown`: the connection is not in the list (any more), or the list cannot be read. Only `same` is let in. */
+export type Peer = 'same' | 'other' | 'unknown';
+
 interface Waiting {
   readonly pair: LoopbackPair;
-  readonly answer: (isSameUser: boolean) => void;
+  readonly answer: (peer: Peer) => void;
 }
 
 /** Asks for single connections, reads the table for many. Owns nothing between reads. */
@@ -60,8 +63,8 @@ export class PeerCheck {
     this.#uid = uid;
   }
 
-  /** Calls `answer` once, later: true only when the client's socket is known to belong to our user. */
-  check(pair: LoopbackPair, answer: (isSameUser: boolean) => void): void {
+  /** Calls `answer` once, later. */
+  check(pair: LoopbackPair, answer: (peer: Peer) => void): void {
     this.#waiting.push({ pair, answer });
     if (!this.#isReading) void this.#serve();
   }
@@ -82,7 +85,7 @@ export class PeerCheck {
       // A client may reach an IPv4 address through an IPv6 socket, so both tables can hold its row.
       if (open.size > 0) await this.#look(family, open);
     }
-    for (const one of open.keys()) one.answer(false);
+    for (const one of open.keys()) one.answer('unknown');
   }
 
   async #look(family: 4 | 6, open: Map<Waiting, readonly string[]>): Promise<void> {
@@ -93,11 +96,11 @@ export class PeerCheck {
         const at = line.indexOf(': ') + 2;
         const one = wanted.get(line.slice(at, at + KEY_LENGTH[family]));
         if (one === undefined || !open.delete(one)) return true;
-        one.answer(isOwnedBy(line, this.#uid));
+        one.answer(ownerOf(line, this.#uid));
         return open.size > 0;
       });
     } catch {
-      // Unreadable: those still open are answered with no.
+      // Unreadable: those still open are answered at the end.
     }
   }
 }
@@ -125,10 +128,10 @@ async function readLines(file: string, onLine: (line: string) => boolean): Promi
  * Reads a row as in the kernel's Documentation/networking/proc_net_tcp.rst. A socket whose process closed it
  * has no inode, and then a user of 0 that means nothing.
  */
-export function isOwnedBy(line: string, uid: number): boolean {
+export function ownerOf(line: string, uid: number): Peer {
   const fields = line.trim().split(/\s+/);
-  const inode = Number(fields[9]);
-  return fields[7] === String(uid) && Number.isInteger(inode) && inode > 0;
+  if (!(Number(fields[9]) > 0)) return 'unknown';
+  return fields[7] === String(uid) ? 'same' : 'other';
 }
 
 /** The ways the table may write this connection, seen from the client's end. */

@@ -1,7 +1,8 @@
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { SessionGrant } from '../../../src/contract/api.ts';
-import type { ErrorBody } from '../../../src/contract/api.ts';
+import { type ErrorBody, ROUTES, type SessionGrant } from '../../../src/contract/api.ts';
+import type { GwError } from '../../../src/core/errors.ts';
 import { socketChannel } from '../../../src/core/socket-channel.ts';
 import { H2Connection } from '../../../src/h2/connection.ts';
 import type { H2Stream, Headers } from '../../../src/h2/types.ts';
@@ -48,7 +49,7 @@ export async function startScriptedGateway(
   const { port } = server.address() as AddressInfo;
 
   function listen(onPort: number): Promise<Server> {
-    const fresh = createServer({ cert, key, ALPNProtocols: ['h2'] }, accept);
+    const fresh = createServer({ cert, key, ALPNProtocols: ['h2', 'http/1.1'] }, accept);
     fresh.on('tlsClientError', () => {});
     return new Promise((resolve, reject) => {
       fresh.once('error', reject);
@@ -58,6 +59,11 @@ export async function startScriptedGateway(
 
   function accept(socket: TLSSocket): void {
     sockets.add(socket);
+    if (socket.alpnProtocol !== 'h2') {
+      socket.once('close', () => sockets.delete(socket)).on('error', () => {});
+      api.emit('connection', socket);
+      return;
+    }
     const channel = socketChannel(socket);
     const connection = new H2Connection(
       'server',
@@ -85,6 +91,8 @@ export async function startScriptedGateway(
       },
     });
   }
+
+  const api = createHttpServer((request, response) => void answerApi(gateway, request, response));
 
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
@@ -134,6 +142,42 @@ export async function startScriptedGateway(
     },
   };
   return gateway;
+}
+
+/** The API as far as the CLI needs it for a tunnel; any bearer token will do. */
+async function answerApi(
+  gateway: ScriptedGateway,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const send = (status: number, body: unknown): void => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  };
+  const target = { name: 'prod-db', database: 'postgres', databases: ['postgres'], because: 'group engineers' };
+  if (request.url === ROUTES.discovery) {
+    const time = new Date().toISOString();
+    send(200, {
+      gateway: 'scripted',
+      version: '0.1.0',
+      api_versions: [1],
+      time,
+      sign_in: [],
+      machine_audience: 'gw',
+    });
+  } else if (request.url === ROUTES.targets) {
+    send(200, { targets: [target] });
+  } else if (request.url === ROUTES.sessionGrants) {
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    try {
+      send(200, await gateway.sessionGrant((JSON.parse(body) as { target: string }).target));
+    } catch (error) {
+      const { code, message, hint, http } = error as GwError;
+      send(http, { error: { code, message, hint } });
+    }
+  } else {
+    send(404, { error: { code: 'not_found', message: 'No such route.' } });
+  }
 }
 
 export function makeGrant(target: string, count: number, now = Date.now()): SessionGrant {
