@@ -66,12 +66,14 @@ _gw() {
             'doctor:--gateway' | \
             'doctor:--ca' | \
             'serve:--config'|'serve:-c' | \
-            'serve:--log-level') skip=1 ;;
+            'serve:--log-level' | \
+            'audit/tail:--data' | \
+            'audit/tail:--lines'|'audit/tail:-n') skip=1 ;;
         esac
         ;;
       *)
         case ${path:+$path/}$word in
-          'login' | 'logout' | 'whoami' | 'connect' | 'psql' | 'query' | 'token' | 'tunnels' | 'ls' | 'status' | 'doctor' | 'serve' | 'demo' | 'completion' | 'tunnels/ls' | 'tunnels/stop') path=${path:+$path/}$word ;;
+          'login' | 'logout' | 'whoami' | 'connect' | 'psql' | 'query' | 'token' | 'tunnels' | 'ls' | 'status' | 'doctor' | 'serve' | 'audit' | 'demo' | 'completion' | 'tunnels/ls' | 'tunnels/stop' | 'audit/tail') path=${path:+$path/}$word ;;
           *) args=$((args + 1)) ;;
         esac
         ;;
@@ -115,6 +117,8 @@ _gw() {
       'doctor:--ca') compopt -o default 2>/dev/null ;;
       'serve:--config'|'serve:-c') compopt -o default 2>/dev/null ;;
       'serve:--log-level') _gw_offer < <(printf '%s\n' debug info warn error) ;;
+      'audit/tail:--data') compopt -o dirnames 2>/dev/null ;;
+      'audit/tail:--lines'|'audit/tail:-n') : ;;
     esac
     return
   fi
@@ -135,13 +139,15 @@ _gw() {
       'status') _gw_offer < <(printf '%s\n' --json --gateway --ca --quiet --help) ;;
       'doctor') _gw_offer < <(printf '%s\n' --json --gateway --ca --quiet --help) ;;
       'serve') _gw_offer < <(printf '%s\n' --config --check --log-level --json --quiet --help) ;;
+      'audit') _gw_offer < <(printf '%s\n' --quiet --help) ;;
+      'audit/tail') _gw_offer < <(printf '%s\n' --data --follow --lines --json --quiet --help) ;;
       'demo') _gw_offer < <(printf '%s\n' --stay --no-stay --quiet --help) ;;
       'completion') _gw_offer < <(printf '%s\n' --quiet --help) ;;
     esac
     return
   fi
   case $path:$args in
-    ':0') _gw_offer < <(printf '%s\n' login logout whoami connect psql query token tunnels ls status doctor serve demo completion) ;;
+    ':0') _gw_offer < <(printf '%s\n' login logout whoami connect psql query token tunnels ls status doctor serve audit demo completion) ;;
     'login:0') _gw_offer < <(_gw_live gateways) ;;
     'logout:0') _gw_offer < <(_gw_live gateways) ;;
     'connect:0') _gw_offer < <(_gw_live targets) ;;
@@ -152,6 +158,7 @@ _gw() {
     'tunnels:0') _gw_offer < <(printf '%s\n' ls stop) ;;
     'tunnels/stop:0') : ;;
     'doctor:0') _gw_offer < <(_gw_live targets) ;;
+    'audit:0') _gw_offer < <(printf '%s\n' tail) ;;
     'completion:0') _gw_offer < <(printf '%s\n' bash zsh fish powershell) ;;
   esac
 }

@@ -2,7 +2,7 @@
 
 # The command and the number of plain arguments before the cursor: "connect 0".
 function __gw_place
-    set -l paths 'login' 'logout' 'whoami' 'connect' 'psql' 'query' 'token' 'tunnels' 'tunnels ls' 'tunnels stop' 'ls' 'status' 'doctor' 'serve' 'demo' 'completion'
+    set -l paths 'login' 'logout' 'whoami' 'connect' 'psql' 'query' 'token' 'tunnels' 'tunnels ls' 'tunnels stop' 'ls' 'status' 'doctor' 'serve' 'audit' 'audit tail' 'demo' 'completion'
     set -l path
     set -l count 0
     set -l skip 0
@@ -12,7 +12,7 @@ function __gw_place
         else if test "$word" = --
             echo passed
             return
-        else if contains -- $word --gateway --ca --provider --profile --port -p --socket --database -d --print --name --file -f --timeout --wait --config -c --log-level
+        else if contains -- $word --gateway --ca --provider --profile --port -p --socket --database -d --print --name --file -f --timeout --wait --config -c --log-level --data --lines -n
             set skip 1
         else if string match -q -- '-*' $word
             continue
@@ -51,6 +51,7 @@ complete -c gw -n '__gw_at \'0\'' -a ls -d 'List the databases you can reach, an
 complete -c gw -n '__gw_at \'0\'' -a status -d 'Show gateway, sign-in, tunnels and sessions'
 complete -c gw -n '__gw_at \'0\'' -a doctor -d 'Check everything on the way to a database, and say what to do'
 complete -c gw -n '__gw_at \'0\'' -a serve -d 'Run a gateway'
+complete -c gw -n '__gw_at \'0\'' -a audit -d 'Look into the record of a gateway'
 complete -c gw -n '__gw_at \'0\'' -a demo -d 'Try everything on this machine: database, sign-in and gateway in one process'
 complete -c gw -n '__gw_at \'0\'' -a completion -d 'Print a completion script for your shell'
 complete -c gw -n '__gw_in \'\'' -l gateway -x -a '(command gw __complete gateways 2>/dev/null)' -d 'Profile or URL of the gateway (default: the last one signed in to)'
@@ -149,6 +150,15 @@ complete -c gw -n '__gw_in \'serve\'' -l log-level -x -a 'debug info warn error'
 complete -c gw -n '__gw_in \'serve\'' -l json -d 'Print JSON'
 complete -c gw -n '__gw_in \'serve\'' -l quiet -s q -d 'No notes on stderr; errors and warnings stay'
 complete -c gw -n '__gw_in \'serve\'' -l help -s h -d 'Show help'
+complete -c gw -n '__gw_at \'audit 0\'' -a tail -d 'Show the statements of a gateway, newest last'
+complete -c gw -n '__gw_in \'audit\'' -l quiet -s q -d 'No notes on stderr; errors and warnings stay'
+complete -c gw -n '__gw_in \'audit\'' -l help -s h -d 'Show help'
+complete -c gw -n '__gw_in \'audit tail\'' -l data -x -a '(__fish_complete_directories)' -d 'The gateway\'s data folder'
+complete -c gw -n '__gw_in \'audit tail\'' -l follow -s f -d 'Go on until Ctrl-C'
+complete -c gw -n '__gw_in \'audit tail\'' -l lines -s n -x -d 'How many (default: 20)'
+complete -c gw -n '__gw_in \'audit tail\'' -l json -d 'Print JSON'
+complete -c gw -n '__gw_in \'audit tail\'' -l quiet -s q -d 'No notes on stderr; errors and warnings stay'
+complete -c gw -n '__gw_in \'audit tail\'' -l help -s h -d 'Show help'
 complete -c gw -n '__gw_in \'demo\'' -l stay -d 'Stay up after the tour (default: on a terminal)'
 complete -c gw -n '__gw_in \'demo\'' -l no-stay -d 'End after the tour'
 complete -c gw -n '__gw_in \'demo\'' -l quiet -s q -d 'No notes on stderr; errors and warnings stay'

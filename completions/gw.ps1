@@ -6,7 +6,7 @@ Register-ArgumentCompleter -Native -CommandName gw -ScriptBlock {
 
     $nodes = @{
         '' = @{
-            Children = @{ 'login' = 'Sign in to a gateway'; 'logout' = 'Sign out of a gateway'; 'whoami' = 'Show who the gateway takes you for'; 'connect' = 'Open a local port that leads to a database'; 'psql' = 'Open psql on a database'; 'query' = 'Run SQL, without psql'; 'token' = 'Print a short-lived password for connecting without gw'; 'tunnels' = 'List and stop tunnels in the background'; 'ls' = 'List the databases you can reach, and why'; 'status' = 'Show gateway, sign-in, tunnels and sessions'; 'doctor' = 'Check everything on the way to a database, and say what to do'; 'serve' = 'Run a gateway'; 'demo' = 'Try everything on this machine: database, sign-in and gateway in one process'; 'completion' = 'Print a completion script for your shell' }
+            Children = @{ 'login' = 'Sign in to a gateway'; 'logout' = 'Sign out of a gateway'; 'whoami' = 'Show who the gateway takes you for'; 'connect' = 'Open a local port that leads to a database'; 'psql' = 'Open psql on a database'; 'query' = 'Run SQL, without psql'; 'token' = 'Print a short-lived password for connecting without gw'; 'tunnels' = 'List and stop tunnels in the background'; 'ls' = 'List the databases you can reach, and why'; 'status' = 'Show gateway, sign-in, tunnels and sessions'; 'doctor' = 'Check everything on the way to a database, and say what to do'; 'serve' = 'Run a gateway'; 'audit' = 'Look into the record of a gateway'; 'demo' = 'Try everything on this machine: database, sign-in and gateway in one process'; 'completion' = 'Print a completion script for your shell' }
             Options = @{ '--gateway' = 'Profile or URL of the gateway (default: the last one signed in to)'; '--ca' = 'PEM file with more CA certificates to trust'; '--quiet' = 'No notes on stderr; errors and warnings stay'; '--version' = 'Show versions'; '--help' = 'Show help' }
             Values = @{ '--gateway' = 'gateway'; '--ca' = 'file' }
             Args = @()
@@ -93,6 +93,18 @@ Register-ArgumentCompleter -Native -CommandName gw -ScriptBlock {
             Children = @{  }
             Options = @{ '--config' = 'Configuration (default: gw.yaml)'; '--check' = 'Check the file and what it points at, and end'; '--log-level' = 'How much is logged'; '--json' = 'Print JSON'; '--quiet' = 'No notes on stderr; errors and warnings stay'; '--help' = 'Show help' }
             Values = @{ '--config' = 'file'; '-c' = 'file'; '--log-level' = @('debug', 'info', 'warn', 'error') }
+            Args = @()
+        }
+        'audit' = @{
+            Children = @{ 'tail' = 'Show the statements of a gateway, newest last' }
+            Options = @{ '--quiet' = 'No notes on stderr; errors and warnings stay'; '--help' = 'Show help' }
+            Values = @{  }
+            Args = @()
+        }
+        'audit tail' = @{
+            Children = @{  }
+            Options = @{ '--data' = 'The gateway''s data folder'; '--follow' = 'Go on until Ctrl-C'; '--lines' = 'How many (default: 20)'; '--json' = 'Print JSON'; '--quiet' = 'No notes on stderr; errors and warnings stay'; '--help' = 'Show help' }
+            Values = @{ '--data' = 'directory'; '--lines' = 'nothing'; '-n' = 'nothing' }
             Args = @()
         }
         'demo' = @{

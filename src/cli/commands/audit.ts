@@ -33,8 +33,13 @@ const tail: CommandSpec = {
       env: 'GW_DATA',
       completes: 'directory',
     },
-    { flags: '-f, --follow', summary: 'Go on until Ctrl-C' },
-    { flags: '-n, --lines <count>', summary: `How many (default: ${DEFAULT_LINES})`, parse: parseCount },
+    { flags: '-f, --follow', summary: 'Go on until Ctrl-C', env: 'GW_FOLLOW' },
+    {
+      flags: '-n, --lines <count>',
+      summary: `How many (default: ${DEFAULT_LINES})`,
+      env: 'GW_LINES',
+      parse: parseCount,
+    },
     JSON_OPTION,
   ],
   async run({ options }, context) {

@@ -74,7 +74,11 @@ export const connect: CommandSpec = {
       env: 'GW_PRINT',
     },
     { flags: '-b, --background', summary: 'Go on in the background once it is ready', env: 'GW_BACKGROUND' },
-    { flags: '--name <name>', summary: 'Name of the tunnel in the background (default: the target)' },
+    {
+      flags: '--name <name>',
+      summary: 'Name of the tunnel in the background (default: the target)',
+      env: 'GW_TUNNEL_NAME',
+    },
     {
       flags: '--password',
       summary: 'Local clients must give a password from a file',

@@ -15,7 +15,7 @@ export const logout: CommandSpec = {
     ['gw logout --all', 'of all of them'],
   ],
   args: [{ name: 'GATEWAY', summary: 'Profile or URL', completes: 'gateway' }],
-  options: [{ flags: '--all', summary: 'Every gateway', env: 'GW_ALL' }, JSON_OPTION],
+  options: [{ flags: '--all', summary: 'Every gateway', env: 'GW_LOGOUT_ALL' }, JSON_OPTION],
   description:
     'The refresh token is revoked at the identity provider, where it can be reached, and the tokens are removed\n' +
     'from this machine. Open sessions end when their session grant does.',

@@ -40,8 +40,13 @@ export const query: CommandSpec = {
     { name: 'SQL', summary: 'What to run; - reads it from stdin' },
   ],
   options: [
-    { flags: '-f, --file <file>', summary: 'Read the SQL from a file', completes: 'file' },
-    { flags: '--csv', summary: 'Print CSV' },
+    {
+      flags: '-f, --file <file>',
+      summary: 'Read the SQL from a file',
+      env: 'GW_QUERY_FILE',
+      completes: 'file',
+    },
+    { flags: '--csv', summary: 'Print CSV', env: 'GW_CSV' },
     { flags: '-d, --database <name>', summary: 'Another database of the target', env: 'GW_DATABASE' },
     {
       flags: '--timeout <duration>',

@@ -34,10 +34,11 @@ const stop: CommandSpec = {
   ],
   args: [{ name: 'NAME', summary: 'Name of the tunnel, as in gw tunnels ls' }],
   options: [
-    { flags: '--all', summary: 'All tunnels' },
+    { flags: '--all', summary: 'All tunnels', env: 'GW_TUNNELS_ALL' },
     {
       flags: '--wait <duration>',
       summary: 'How long open connections may finish (default 10s)',
+      env: 'GW_WAIT',
       parse: parseDuration,
     },
   ],
