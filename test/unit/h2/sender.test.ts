@@ -287,6 +287,17 @@ describe('our own windows', () => {
     expect(ear.bytes).toEqual(Buffer.concat([bytes(50_000, 'a'), bytes(50_000, 'b')]));
   });
 
+  it('keep the order when data comes between resume and the turn', () => {
+    const client = greetedClient();
+    const { stream, ear } = openStream(client);
+    stream.pause();
+    client.feed(dataFrame(stream.id, 'kept '));
+    stream.resume();
+    client.h2.receive(dataFrame(stream.id, 'new'));
+    client.turns.run();
+    expect(ear.text).toBe('kept new');
+  });
+
   it('do not open for what was consumed while the owner pauses in between', () => {
     const client = greetedClient({ initialWindowBytes: 100_000 });
     const { stream, ear } = openStream(client);
