@@ -27,6 +27,6 @@ it.each([true, false])('a byte queue gives out what was put in (pooled: %s)', (p
         expect(queue.size).toBe(models[which]!.length);
       });
     }),
-    { numRuns: 200 },
+    { numRuns: 60 },
   );
 });

@@ -125,7 +125,7 @@ describe('hostile bytes', () => {
         checkServer(greeted ? [PREFACE, SETTINGS, ...pieces] : pieces);
         checkClient(greeted ? [SETTINGS, ...pieces] : pieces);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -139,7 +139,7 @@ describe('hostile bytes', () => {
         checkServer(cut(mutate(Buffer.concat(SERVER_TALK), list)));
         checkClient(cut(mutate(Buffer.concat(CLIENT_TALK), list)));
       }),
-      { numRuns: 2_000 },
+      { numRuns: 800 },
     );
   });
 
@@ -155,7 +155,7 @@ describe('hostile bytes', () => {
           checkClient([SETTINGS, ...b]);
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 800 },
     );
   });
 });

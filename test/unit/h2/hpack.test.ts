@@ -158,7 +158,7 @@ describe('the HPACK decoder', () => {
           expect(error).toBeInstanceOf(ConnectionFault);
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 });

@@ -31,6 +31,7 @@ export class Turns {
 /** A transport that keeps what is written until it is taken. */
 export class Pipe implements H2Transport {
   writes: Buffer[] = [];
+  size = 0;
   closed = false;
   closeError: Error | undefined;
   /** `write` returns false while more than this waits. */
@@ -40,6 +41,7 @@ export class Pipe implements H2Transport {
 
   write(chunk: Buffer, released?: () => void): boolean {
     this.writes.push(chunk);
+    this.size += chunk.length;
     if (released) this.#released.push(released);
     if (this.size < this.highWaterBytes) return true;
     this.owesDrain = true;
@@ -51,14 +53,11 @@ export class Pipe implements H2Transport {
     this.closeError = error;
   }
 
-  get size(): number {
-    return this.writes.reduce((sum, chunk) => sum + chunk.length, 0);
-  }
-
   /** A copy of all that waits; their memory goes back to the connection. */
   take(): Buffer {
     const bytes = Buffer.concat(this.writes);
     this.writes = [];
+    this.size = 0;
     for (const release of this.#released) release();
     this.#released = [];
     return bytes;
