@@ -56,7 +56,7 @@ export function createApiClient({ url, name, http, source }: ApiClientOptions): 
     name,
     http,
     get tls() {
-      const { ca } = http.trust;
+      const ca = http.trust.rootsFor(url);
       return ca === undefined ? {} : { ca };
     },
     discovery,

@@ -12,8 +12,7 @@ const WARN_BEFORE_MS = 14 * 86_400_000;
 
 /** Stops at the first step that fails. */
 export async function checkWay(url: URL, trust: Trust, nowMs: number): Promise<Check[]> {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const port = Number(url.port || (url.protocol === 'http:' ? 80 : 443));
+  const [host, port] = [hostOf(url), portOf(url)];
   const checks: Check[] = [];
   const step = async (check: Promise<Check>): Promise<boolean> => {
     checks.push(await check);
@@ -21,9 +20,12 @@ export async function checkWay(url: URL, trust: Trust, nowMs: number): Promise<C
   };
   if (!(await step(checkName(host)))) return checks;
   if (!(await step(checkTcp(host, port)))) return checks;
-  if (url.protocol === 'https:') await step(checkTls(host, port, trust, nowMs));
+  if (url.protocol === 'https:') await step(checkTls(url, trust, nowMs));
   return checks;
 }
+
+const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
+const portOf = (url: URL): number => Number(url.port || (url.protocol === 'http:' ? 80 : 443));
 
 async function checkName(host: string): Promise<Check> {
   if (isIP(host)) return ok('name', `${host} is an address`);
@@ -49,10 +51,12 @@ async function checkTcp(host: string, port: number): Promise<Check> {
   }
 }
 
-async function checkTls(host: string, port: number, trust: Trust, nowMs: number): Promise<Check> {
-  let error = await tryTls(host, port, trust.ca);
-  if (explainNetworkError(error).untrusted && trust.addSystemRoots())
-    error = await tryTls(host, port, trust.ca);
+async function checkTls(url: URL, trust: Trust, nowMs: number): Promise<Check> {
+  const [host, port] = [hostOf(url), portOf(url)];
+  let error = await tryTls(host, port, trust.rootsFor(url));
+  if (explainNetworkError(error).untrusted && trust.widen(url)) {
+    error = await tryTls(host, port, trust.rootsFor(url));
+  }
   try {
     // Once more without judging, to see the certificate that was or was not accepted.
     const options = { host, port, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'], ...sni(host) };

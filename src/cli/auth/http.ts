@@ -32,6 +32,8 @@ export interface Http {
   skewMs(url: URL): number;
   /** Any status is an answer. Rejects with the error of the system, of TLS or of the HTTP client. */
   request(url: URL, request?: HttpRequest): Promise<HttpAnswer>;
+  /** Loads what a request to this URL needs, while other things are waited for. */
+  prepare(url: URL): void;
   close(): Promise<void>;
 }
 
@@ -50,8 +52,10 @@ export function createHttp({ trust, proxyFor, clock }: HttpOptions): Http {
   let dispatchers = new Map<string, Promise<Dispatcher>>();
   const dispatcherFor = (url: URL): Promise<Dispatcher> => {
     const proxy = proxyFor(url)?.href ?? '';
-    const known = dispatchers.get(proxy) ?? createDispatcher(proxy, trust.ca);
-    dispatchers.set(proxy, known);
+    const roots = trust.rootsFor(url);
+    const key = `${trust.isWide(url)} ${roots === undefined} ${proxy}`;
+    const known = dispatchers.get(key) ?? createDispatcher(proxy, roots);
+    dispatchers.set(key, known);
     return known;
   };
   const close = async (): Promise<void> => {
@@ -63,6 +67,7 @@ export function createHttp({ trust, proxyFor, clock }: HttpOptions): Http {
     trust,
     proxyFor,
     close,
+    prepare: (url) => void dispatcherFor(url).catch(() => {}),
     skewMs: (url) => skews.get(url.origin) ?? 0,
     async request(url, request = {}) {
       const retries = (request.method ?? 'GET') === 'GET' ? RETRY_AFTER_MS : [];
@@ -74,10 +79,7 @@ export function createHttp({ trust, proxyFor, clock }: HttpOptions): Http {
           return answer;
         } catch (error) {
           const { untrusted, code } = explainNetworkError(error);
-          if (untrusted && trust.addSystemRoots()) {
-            await close();
-            continue;
-          }
+          if (untrusted && trust.widen(url)) continue;
           const waitMs = retries[attempt];
           if (waitMs === undefined || !WORTH_A_RETRY.has(code) || request.signal?.aborted) throw error;
           await sleep(waitMs);

@@ -11,7 +11,7 @@ import type { Paths } from './paths.ts';
 import { profileSource } from './profile-source.ts';
 import { readProfiles } from './profiles.ts';
 import { type SelectedGateway, selectGateway } from './select-gateway.ts';
-import { createTrust } from './trust.ts';
+import { createTrust, type TrustOptions } from './trust.ts';
 
 /** What reaching a gateway needs of the outside. */
 export interface GatewaySetting {
@@ -32,9 +32,11 @@ export interface GatewayChoice {
 export async function openGateway(choice: GatewayChoice, setting: GatewaySetting): Promise<GatewayClient> {
   const selected = selectGateway(choice.gateway, await readProfiles(setting.paths));
   const known = selected.profile?.tls;
-  // The tunnel connects beside the first request and cannot wait to see whether Node's own roots are enough.
-  const system = selected.profile === undefined || known?.system === true;
-  const http = await openHttp({ caFile: choice.ca ?? known?.ca, system }, setting);
+  const caFile = choice.ca ?? known?.ca;
+  // The tunnel connects beside the first request and cannot wait to see whether the first roots are enough.
+  const wide = known?.system === true || (selected.profile === undefined && caFile === undefined);
+  const http = await openHttp({ gateway: selected.url, caFile, wide }, setting);
+  http.prepare(selected.url);
   return createApiClient({
     url: selected.url,
     name: selected.name,
@@ -45,14 +47,9 @@ export async function openGateway(choice: GatewayChoice, setting: GatewaySetting
   });
 }
 
-export interface RootsChoice {
-  readonly caFile: string | undefined;
-  /** The roots of the system from the start; otherwise when they are needed. */
-  readonly system?: boolean | undefined;
-}
-
-export async function openHttp({ caFile, system }: RootsChoice, setting: GatewaySetting): Promise<Http> {
-  const trust = await createTrust(caFile === undefined ? undefined : resolve(caFile), system === true);
+export async function openHttp(options: TrustOptions, setting: GatewaySetting): Promise<Http> {
+  const { caFile } = options;
+  const trust = await createTrust({ ...options, caFile: caFile === undefined ? undefined : resolve(caFile) });
   return createHttp({ trust, proxyFor: setting.proxyFor, clock: setting.clock });
 }
 

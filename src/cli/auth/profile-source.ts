@@ -5,20 +5,16 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { None, refreshTokenGrant } from 'openid-client';
 import type { Clock } from '../../core/clock.ts';
 import { GwError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
 import type { Credential, TokenSource } from './credential.ts';
 import type { Http } from './http.ts';
 import { withLock } from './lock.ts';
-import { oauthErrorOf, providerError } from './oidc-errors.ts';
 import type { Paths } from './paths.ts';
 import { type Profile, rememberPlace } from './profiles.ts';
-import { connectProvider } from './provider.ts';
 import type { SecretStore } from './secret-store.ts';
-import { resourceOf } from './sign-in-request.ts';
-import { isFresh, parseStored, type StoredTokens, toStored } from './tokens.ts';
+import { isFresh, parseStored, type StoredTokens } from './tokens.ts';
 
 export interface ProfileSourceOptions {
   readonly name: string;
@@ -47,7 +43,7 @@ export function profileSource(options: ProfileSourceOptions): TokenSource {
     const stored = await load();
     if (stored === undefined) throw notSignedIn(options, 'You are not signed in to');
     if (usable(stored, rejected)) return stored;
-    return withLock(lockPath(paths, account), async () => {
+    return lockSignIn(paths, account, async () => {
       const newest = await load();
       if (newest === undefined) throw notSignedIn(options, 'You are not signed in to');
       return usable(newest, rejected) ? newest : renewNow(options, newest, rejected);
@@ -73,46 +69,40 @@ const toCredential = (tokens: StoredTokens): Credential => ({
   expiresAtMs: tokens.expires_at_ms,
 });
 
-const lockPath = (paths: Paths, account: string): string =>
-  join(paths.state, `refresh-${createHash('sha256').update(account).digest('hex').slice(0, 16)}.lock`);
+/** Runs work on the tokens of an account while no other gw process touches them. */
+export function lockSignIn<T>(paths: Paths, account: string, work: () => Promise<T>): Promise<T> {
+  const id = createHash('sha256').update(account).digest('hex').slice(0, 16);
+  return withLock(join(paths.state, `sign-in-${id}.lock`), work);
+}
 
 async function renewNow(
   options: ProfileSourceOptions,
   old: StoredTokens,
   rejected: Secret | undefined,
 ): Promise<StoredTokens> {
-  const { store, profile, name, clock } = options;
+  const { store, profile, name, clock, http, paths } = options;
   const account = accountOf(name, profile);
   const stillValid = old.expires_at_ms > clock.now() && old.token !== rejected?.reveal();
   if (old.refresh_token === undefined) {
     if (stillValid) return old;
     throw notSignedIn(options, 'Your sign-in has ended at');
   }
-  try {
-    const renewed = await refresh(options, old.refresh_token);
-    await store.set(account, JSON.stringify(renewed));
-    if (store.place !== profile.credentials) await rememberPlace(options.paths, name, store.place);
-    return renewed;
-  } catch (error) {
-    const failure = providerError(error, profile.sign_in.issuer, 'renew the sign-in');
-    if (oauthErrorOf(error) === 'invalid_grant') {
+  // openid-client is loaded only when there is something to renew.
+  const { refreshTokens } = await import('./refresh.ts');
+  const outcome = await refreshTokens(profile.sign_in, old.refresh_token, http, clock);
+  switch (outcome.kind) {
+    case 'renewed':
+      await store.set(account, JSON.stringify(outcome.tokens));
+      if (store.place !== profile.credentials) await rememberPlace(paths, name, store.place);
+      return outcome.tokens;
+    case 'ended':
       await store.delete(account);
-      throw notSignedIn(options, 'Your sign-in has ended at', error);
-    }
-    // A provider that is away does no harm while the token it gave is good.
-    if (failure.code === 'identity_provider_unreachable' && stillValid) return old;
-    throw failure;
+      throw notSignedIn(options, 'Your sign-in has ended at', outcome.cause);
+    case 'away':
+      // A provider that is away does no harm while the token it gave is good.
+      if (stillValid) return old;
+      throw outcome.error;
   }
-}
-
-async function refresh(options: ProfileSourceOptions, refreshToken: string): Promise<StoredTokens> {
-  const { profile, http, clock } = options;
-  const { sign_in: signIn } = profile;
-  const config = await connectProvider(signIn.issuer, signIn.client_id, None(), http);
-  const answer = await refreshTokenGrant(config, refreshToken, resourceOf(signIn));
-  const stored = toStored(answer, signIn.token, clock.now(), refreshToken);
-  if (stored === undefined) throw notSignedIn(options, 'The identity provider does not renew ID tokens for');
-  return stored;
 }
 
 function notSignedIn({ profile, name }: ProfileSourceOptions, what: string, cause?: unknown): GwError {

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { SignInSchema } from '../../contract/api.ts';
 import { GwError } from '../../core/errors.ts';
 import { readPrivate, writePrivate } from './files.ts';
+import { parseGatewayUrl } from './gateway-url.ts';
 import { withLock } from './lock.ts';
 import type { Paths } from './paths.ts';
 import type { Place } from './secret-store.ts';
@@ -15,7 +16,7 @@ const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$/;
 
 const ProfileSchema = z.strictObject({
   /** Base URL of the gateway. */
-  gateway: z.url(),
+  gateway: z.string().refine(isGatewayUrl, 'not the URL of a gateway'),
   /** How this profile signs in, as the gateway published it at the time. */
   sign_in: SignInSchema,
   /** Who signed in, for display. */
@@ -23,9 +24,18 @@ const ProfileSchema = z.strictObject({
   signed_in_at: z.iso.datetime().optional(),
   /** Where its tokens are. */
   credentials: z.enum(['keyring', 'file']),
-  /** More roots: a file of the user's, and whether those of the system are needed. */
+  /** More roots: a file of the user's, and whether those of Node and the system are needed too. */
   tls: z.strictObject({ ca: z.string().optional(), system: z.boolean().optional() }).optional(),
 });
+
+function isGatewayUrl(text: string): boolean {
+  try {
+    return URL.canParse(text) && parseGatewayUrl(text).origin === new URL(text).origin;
+  } catch {
+    return false;
+  }
+}
+
 export type Profile = z.infer<typeof ProfileSchema>;
 
 const ProfilesSchema = z.strictObject({

@@ -7,7 +7,7 @@ import { browserSignIn } from './browser-flow.ts';
 import { deviceSignIn } from './device-flow.ts';
 import type { Http } from './http.ts';
 import { openStore, type StoreOptions } from './open-store.ts';
-import { accountOf } from './profile-source.ts';
+import { accountOf, lockSignIn } from './profile-source.ts';
 import { type Profile, readProfiles, saveProfile } from './profiles.ts';
 import type { SignInRequest } from './sign-in-request.ts';
 import { type StoredTokens, toStored } from './tokens.ts';
@@ -86,12 +86,15 @@ export async function signInAndKeep(options: NewSignIn): Promise<SignedIn> {
     credentials: store.place,
     tls: {
       ...(caFile === undefined ? {} : { ca: caFile }),
-      ...(http.trust.withSystem ? { system: true } : {}),
+      ...(http.trust.isWide(url) ? { system: true } : {}),
     },
   };
-  await store.set(accountOf(profileName, profile), JSON.stringify(tokens));
-  await saveProfile(paths, profileName, { ...profile, credentials: store.place });
-  if (former && accountOf(profileName, former) !== accountOf(profileName, profile)) {
+  const account = accountOf(profileName, profile);
+  await lockSignIn(paths, account, async () => {
+    await store.set(account, JSON.stringify(tokens));
+    await saveProfile(paths, profileName, { ...profile, credentials: store.place });
+  });
+  if (former && accountOf(profileName, former) !== account) {
     await openStore(options.store, former.credentials).delete(accountOf(profileName, former));
   }
   return { identity, tokens, where: store.where };

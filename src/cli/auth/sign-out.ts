@@ -1,9 +1,11 @@
 import { None, tokenRevocation } from 'openid-client';
 import type { Http } from './http.ts';
 import { openStore, type StoreOptions } from './open-store.ts';
-import { accountOf } from './profile-source.ts';
+import type { Paths } from './paths.ts';
+import { accountOf, lockSignIn } from './profile-source.ts';
 import { type Profile, removeProfile } from './profiles.ts';
 import { connectProvider } from './provider.ts';
+import type { SecretStore } from './secret-store.ts';
 import { parseStored } from './tokens.ts';
 
 export interface SignedOut {
@@ -17,7 +19,7 @@ export interface SignedOut {
  * Forgets a profile and its tokens. Telling the provider is worth a try: when it is away, or knows no
  * revocation, the tokens are gone from here all the same.
  */
-export async function signOut(
+export function signOut(
   name: string,
   profile: Profile,
   http: Http,
@@ -25,6 +27,17 @@ export async function signOut(
 ): Promise<SignedOut> {
   const store = openStore(options, profile.credentials);
   const account = accountOf(name, profile);
+  return lockSignIn(options.paths, account, () => forget(account, name, profile, http, store, options.paths));
+}
+
+async function forget(
+  account: string,
+  name: string,
+  profile: Profile,
+  http: Http,
+  store: SecretStore,
+  paths: Paths,
+): Promise<SignedOut> {
   let revoked = false;
   let left: unknown;
   try {
@@ -35,7 +48,7 @@ export async function signOut(
   } catch (error) {
     left = error;
   }
-  await removeProfile(options.paths, name);
+  await removeProfile(paths, name);
   return { revoked, left };
 }
 

@@ -1,50 +1,54 @@
 /**
- * Whom to trust: the roots that come with Node (with NODE_EXTRA_CA_CERTS), those of the operating system,
- * and a file of the user's. Reading the system's takes tens of milliseconds, so it waits until the others
- * are not enough.
+ * Whom to trust. The first try is the cheap one: for the gateway the file given with --ca, if there is one, for
+ * others the roots that come with Node (with NODE_EXTRA_CA_CERTS). Where that is not enough, everything counts:
+ * those, the file, and the roots of the operating system, which take tens of milliseconds to read.
  */
 import { readFile } from 'node:fs/promises';
 import { getCACertificates } from 'node:tls';
 import { GwError } from '../../core/errors.ts';
 
 export interface Trust {
-  /** All roots as PEM; undefined for those of Node alone. */
-  readonly ca: string | undefined;
-  /** The roots of the system are among them. */
-  readonly withSystem: boolean;
-  /** Adds the system's roots; @returns false when they are in already. */
-  addSystemRoots(): boolean;
+  /** The roots for a server, as PEM; undefined for those of Node. */
+  rootsFor(url: URL): string | undefined;
+  /** Everything counts for this server. */
+  isWide(url: URL): boolean;
+  /** Let everything count for this server; @returns false when it did already. */
+  widen(url: URL): boolean;
 }
 
-/**
- * @param withSystem it is known that the roots of the system are needed
- * @throws GwError `configuration` when the file is not there or holds no certificate.
- */
-export async function createTrust(caFile: string | undefined, withSystem: boolean): Promise<Trust> {
-  const extra = caFile === undefined ? undefined : await readCaFile(caFile);
-  const trust = emptyTrust(extra);
-  if (withSystem) trust.addSystemRoots();
-  return trust;
+export interface TrustOptions {
+  readonly gateway: URL;
+  readonly caFile?: string | undefined;
+  /** It is known that the gateway needs everything. */
+  readonly wide?: boolean | undefined;
 }
 
-function emptyTrust(extra: string | undefined): Trust {
-  let ca = extra === undefined ? undefined : pem([...getCACertificates('default'), extra]);
-  let withSystem = false;
+/** @throws GwError `configuration` when the file is not there or holds no certificate */
+export async function createTrust({ gateway, caFile, wide }: TrustOptions): Promise<Trust> {
+  const file = caFile === undefined ? undefined : await readCaFile(caFile);
+  const widened = new Set<string>(wide ? [gateway.origin] : []);
+  let everything: string | undefined;
   return {
-    get ca() {
-      return ca;
+    rootsFor(url) {
+      if (widened.has(url.origin)) {
+        everything ??= allRoots(file);
+        return everything;
+      }
+      return url.origin === gateway.origin ? file : undefined;
     },
-    get withSystem() {
-      return withSystem;
-    },
-    addSystemRoots() {
-      if (withSystem) return false;
-      withSystem = true;
-      const roots = new Set([...getCACertificates('default'), ...systemRoots()]);
-      ca = pem(extra === undefined ? [...roots] : [...roots, extra]);
+    isWide: (url) => widened.has(url.origin),
+    widen(url) {
+      if (widened.has(url.origin)) return false;
+      widened.add(url.origin);
       return true;
     },
   };
+}
+
+function allRoots(file: string | undefined): string {
+  const roots = new Set([...getCACertificates('default'), ...systemRoots()].map((one) => one.trim()));
+  if (file !== undefined) roots.add(file.trim());
+  return [...roots].join('\n');
 }
 
 /** Some systems cannot tell their roots; that must not stop those who do not need them. */
@@ -55,8 +59,6 @@ function systemRoots(): string[] {
     return [];
   }
 }
-
-const pem = (certificates: readonly string[]): string => certificates.map((one) => one.trim()).join('\n');
 
 async function readCaFile(path: string): Promise<string> {
   let text: string;

@@ -57,7 +57,7 @@ async function run(
   const { out, env, clock, paths, prompts } = context;
   const { url, name, caFile } = await whereTo(args[0], options.profile as string | undefined, context);
   const setting = await context.network();
-  const http = await openHttp({ caFile }, setting);
+  const http = await openHttp({ gateway: url, caFile }, setting);
   try {
     const discovery = await fetchDiscovery(url, http);
     const signIn = await pickProvider(discovery, options.provider as string | undefined, prompts);

@@ -28,7 +28,7 @@ export const logout: CommandSpec = {
     for (const name of names) {
       const profile = profiles[name]!;
       const http = await openHttp(
-        { ...profile.tls, caFile: context.selection.ca ?? profile.tls?.ca },
+        { gateway: new URL(profile.gateway), caFile: context.selection.ca ?? profile.tls?.ca },
         setting,
       );
       const store = { env, paths, canPrompt: prompts.canPrompt, note: out.notice };

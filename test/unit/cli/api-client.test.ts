@@ -41,7 +41,7 @@ function countingSource(): TokenSource & { given: number } {
 
 async function client(source: TokenSource = countingSource()) {
   const http = createHttp({
-    trust: await createTrust(caFile, false),
+    trust: await createTrust({ gateway: new URL(gateway.url), caFile }),
     proxyFor: () => undefined,
     clock: systemClock,
   });

@@ -30,15 +30,15 @@ async function listen(server: Server | TcpServer): Promise<number> {
 const serveTls = (pair: KeyPair, text = 'hello'): Promise<number> =>
   listen(createTls(pair, (_, response) => response.end(text)));
 
-async function httpFor(ca?: string, proxy?: URL) {
+async function httpFor(url: URL, ca?: string, proxy?: URL) {
   const file = join(tempDir('ca').path, 'ca.pem');
   if (ca !== undefined) writeFileSync(file, ca);
-  const trust = await createTrust(ca === undefined ? undefined : file, false);
+  const trust = await createTrust({ gateway: url, caFile: ca === undefined ? undefined : file });
   return createHttp({ trust, proxyFor: () => proxy, clock: systemClock });
 }
 
 async function whyNot(url: URL, ca?: string, proxy?: URL): Promise<string | undefined> {
-  const http = await httpFor(ca, proxy);
+  const http = await httpFor(url, ca, proxy);
   try {
     await http.request(url);
     return undefined;
@@ -53,10 +53,11 @@ describe('reaching a server', () => {
   it('works with its authority in a file', async () => {
     const authority = await createAuthority();
     const port = await serveTls(await authority.issue());
-    const http = await httpFor(authority.cert);
-    const answer = await http.request(new URL(`https://127.0.0.1:${port}/`));
+    const url = new URL(`https://127.0.0.1:${port}/`);
+    const http = await httpFor(url, authority.cert);
+    const answer = await http.request(url);
     expect([answer.status, answer.text]).toEqual([200, 'hello']);
-    expect(Math.abs(http.skewMs(new URL(`https://127.0.0.1:${port}`)))).toBeLessThan(5_000);
+    expect(Math.abs(http.skewMs(url))).toBeLessThan(5_000);
     await http.close();
   });
 
@@ -97,7 +98,7 @@ describe('reaching a server', () => {
         else response.end('ok');
       }),
     );
-    const http = await httpFor();
+    const http = await httpFor(new URL(`http://127.0.0.1:${port}/`));
     expect((await http.request(new URL(`http://127.0.0.1:${port}/`))).text).toBe('ok');
     requests = 0;
     await expect(
@@ -124,8 +125,8 @@ describe('reaching a server', () => {
 
   it('gives up when no answer comes in time', async () => {
     const port = await listen(createPlain(() => {}));
-    const http = await httpFor();
     const url = new URL(`http://127.0.0.1:${port}/`);
+    const http = await httpFor(url);
     const error = await http.request(url, { timeoutMs: 50 }).catch((thrown: unknown) => thrown);
     expect(unreachableGateway(error, url, undefined).detail).toContain('in time');
     await http.close();
@@ -158,8 +159,9 @@ describe('through a proxy', () => {
     const authority = await createAuthority();
     const port = await serveTls(await authority.issue());
     const proxy = await startProxy();
-    const http = await httpFor(authority.cert, new URL(`http://me:secret@127.0.0.1:${proxy.port}`));
-    expect((await http.request(new URL(`https://127.0.0.1:${port}/`))).text).toBe('hello');
+    const url = new URL(`https://127.0.0.1:${port}/`);
+    const http = await httpFor(url, authority.cert, new URL(`http://me:secret@127.0.0.1:${proxy.port}`));
+    expect((await http.request(url)).text).toBe('hello');
     expect(proxy.asked).toEqual([`127.0.0.1:${port} Basic ${Buffer.from('me:secret').toString('base64')}`]);
     await http.close();
   });
@@ -168,7 +170,7 @@ describe('through a proxy', () => {
     const proxy = await startProxy(407);
     const url = new URL('https://gw.example.com/');
     const proxyUrl = new URL(`http://me:secret@127.0.0.1:${proxy.port}`);
-    const http = await httpFor(undefined, proxyUrl);
+    const http = await httpFor(url, undefined, proxyUrl);
     const error = unreachableGateway(
       await http.request(url).catch((thrown: unknown) => thrown),
       url,
@@ -184,18 +186,35 @@ describe('through a proxy', () => {
 });
 
 describe('the roots', () => {
+  const gateway = new URL('https://gw.example.com');
+  const other = new URL('https://id.example.com');
+
   it('are refused when the file is none', async () => {
-    const path = join(tempDir('ca').path, 'x.pem');
-    await expect(createTrust(path, false)).rejects.toMatchObject({ code: 'configuration' });
-    writeFileSync(path, 'no certificate');
-    await expect(createTrust(path, false)).rejects.toMatchObject({ code: 'configuration' });
+    const caFile = join(tempDir('ca').path, 'x.pem');
+    await expect(createTrust({ gateway, caFile })).rejects.toMatchObject({ code: 'configuration' });
+    writeFileSync(caFile, 'no certificate');
+    await expect(createTrust({ gateway, caFile })).rejects.toMatchObject({ code: 'configuration' });
   });
 
-  it('of the system are added once, beside the others', async () => {
-    const trust = await createTrust(undefined, false);
-    expect(trust.ca).toBeUndefined();
-    expect([trust.addSystemRoots(), trust.addSystemRoots()]).toEqual([true, false]);
-    expect(trust.ca).toContain('BEGIN CERTIFICATE');
+  it('are the cheap ones first, and all where those are not enough', async () => {
+    const { cert } = await createAuthority();
+    const caFile = join(tempDir('ca').path, 'ca.pem');
+    writeFileSync(caFile, cert);
+    const trust = await createTrust({ gateway, caFile });
+    expect([trust.rootsFor(gateway), trust.rootsFor(other)]).toEqual([cert, undefined]);
+    expect([trust.widen(other), trust.widen(other)]).toEqual([true, false]);
+    expect(trust.rootsFor(other)).toContain(cert.trim());
+    expect(trust.rootsFor(other)!.length).toBeGreaterThan(100_000);
+    expect(trust.rootsFor(gateway)).toBe(cert);
+    expect((await createTrust({ gateway, wide: true })).isWide(gateway)).toBe(true);
+  });
+
+  it('of the file count for the identity provider too', async () => {
+    const authority = await createAuthority();
+    const url = new URL(`https://127.0.0.1:${await serveTls(await authority.issue())}/`);
+    const http = await httpFor(gateway, authority.cert);
+    expect((await http.request(url)).text).toBe('hello');
+    await http.close();
   });
 });
 
@@ -205,8 +224,9 @@ describe('the way to a gateway, as the doctor sees it', () => {
     const port = await serveTls(
       await authority.issue({ notAfter: new Date(Date.now() + 5 * 86_400_000 + 5_400_000) }),
     );
-    const { trust } = await httpFor(authority.cert);
-    const checks = await checkWay(new URL(`https://127.0.0.1:${port}`), trust, Date.now());
+    const url = new URL(`https://127.0.0.1:${port}`);
+    const { trust } = await httpFor(url, authority.cert);
+    const checks = await checkWay(url, trust, Date.now());
     expect(checks.map(({ name, result }) => [name, result])).toEqual([
       ['name', 'ok'],
       ['connection', 'ok'],
@@ -216,7 +236,7 @@ describe('the way to a gateway, as the doctor sees it', () => {
   });
 
   it('stops where it fails, with what to do', async () => {
-    const { trust } = await httpFor();
+    const { trust } = await httpFor(new URL('https://gw.example.com'));
     const refused = await checkWay(new URL('https://127.0.0.1:1'), trust, Date.now());
     expect(refused.map(({ result }) => result)).toEqual(['ok', 'fail']);
     expect(refused[1]!.fix).toBeTruthy();

@@ -118,7 +118,7 @@ describe('renewal', () => {
       import { profileSource } from ${source('cli/auth/profile-source.ts')};
       import { systemClock as clock } from ${source('core/clock.ts')};
       const paths = ${JSON.stringify(paths)};
-      const http = createHttp({ trust: await createTrust(undefined, false), proxyFor: () => undefined, clock });
+      const http = createHttp({ trust: await createTrust({ gateway: new URL('https://gw.example.com') }), proxyFor: () => undefined, clock });
       const source = profileSource({ name: 'p', profile: ${JSON.stringify(profile)}, store: fileStore(paths), http, clock, paths });
       console.log((await source.credential()).token.reveal());
       await http.close();`;

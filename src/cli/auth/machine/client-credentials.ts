@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { GwError } from '../../../core/errors.ts';
 import { Secret } from '../../../core/secret.ts';
-import { type ClientGrant, requestClientToken } from '../client-grant.ts';
+import type { ClientGrant } from '../client-grant.ts';
 import { cachedSource } from './cached-source.ts';
 import type { MachineSetting, MachineSource } from './source.ts';
 
@@ -14,9 +14,11 @@ export const clientCredentials: MachineSource = {
     const { env, clock } = setting;
     const clientId = env.GW_CLIENT_ID;
     if (!clientId) return undefined;
-    return cachedSource(`client ${clientId} (GW_CLIENT_ID)`, clock, async () =>
-      requestClientToken(await grantOf(setting, clientId), setting.http, clock),
-    );
+    return cachedSource(`client ${clientId} (GW_CLIENT_ID)`, clock, async () => {
+      const grant = await grantOf(setting, clientId);
+      const { requestClientToken } = await import('../client-grant.ts');
+      return requestClientToken(grant, setting.http, clock);
+    });
   },
 };
 

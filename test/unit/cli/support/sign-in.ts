@@ -19,7 +19,7 @@ export function signInAt(idp: IdentityProvider, token: 'access' | 'id' = 'access
 }
 
 export async function plainHttp(): Promise<Http> {
-  const trust = await createTrust(undefined, false);
+  const trust = await createTrust({ gateway: new URL('https://gw.example.com') });
   return createHttp({ trust, proxyFor: () => undefined, clock: systemClock });
 }
 
