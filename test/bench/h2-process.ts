@@ -11,7 +11,7 @@ import { type BenchStream, connect, type Kind, serve } from './h2-ends.ts';
 export interface Task {
   readonly role: 'gateway' | 'cli';
   readonly kind: Kind;
-  readonly mode: 'ping' | 'tunnel' | 'bulk';
+  readonly mode: 'ping' | 'tunnel' | 'bulk' | 'mixed';
   readonly streams: number;
   readonly messageBytes: number;
   /** TLS port of the gateway, for the cli; echo port, for the gateway in tunnel mode. */
@@ -21,19 +21,26 @@ export interface Task {
   readonly ca: string;
 }
 
-/** Answer to `usage`: CPU time so far, and messages or bytes counted. */
+/** Answer to `usage`: CPU time so far, and messages or bytes counted; round trips since the last time. */
 export interface Usage {
   readonly cpuMicros: number;
   readonly count: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
 }
 
 let count = 0;
+let tripsMs: number[] = [];
+const PULL = Buffer.alloc(1, 'b');
 const BULK_CHUNK = Buffer.alloc(64 * 1024, 'x');
 
 process.on('message', (message: Task | 'usage') => {
   if (message === 'usage') {
     const { user, system } = process.cpuUsage();
-    process.send!({ cpuMicros: user + system, count } satisfies Usage);
+    const sorted = Float64Array.from(tripsMs).sort();
+    const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? 0;
+    tripsMs = [];
+    process.send!({ cpuMicros: user + system, count, p50Ms: at(0.5), p99Ms: at(0.99) } satisfies Usage);
   } else if (message.role === 'gateway') gateway(message);
   else void cli(message);
 });
@@ -50,7 +57,8 @@ function gateway(task: Task): void {
     serve(task.kind, socket, (stream) => {
       if (task.mode === 'ping') stream.data = (chunk) => stream.write(chunk);
       else if (task.mode === 'tunnel') carry(stream, net.connect({ port: task.port, host: '127.0.0.1' }));
-      else fill(stream);
+      else if (task.mode === 'bulk') fill(stream);
+      else mixed(stream);
     });
   });
   listening(server);
@@ -67,25 +75,32 @@ async function cli(task: Task): Promise<void> {
   }
   const message = Buffer.alloc(task.messageBytes, 'm');
   for (let i = 0; i < task.streams; i++) {
-    const stream = end.open();
-    if (task.mode === 'ping') pingPong(stream, message);
+    if (task.mode === 'ping') pingPong(end.open(), message);
+    else if (task.mode === 'bulk') pull(end.open(), (bytes) => (count += bytes));
     else {
-      stream.data = (chunk) => {
-        count += chunk.length;
-      };
-      stream.write(message);
+      pingPong(end.open(), message);
+      pull(end.open(), () => {});
     }
   }
   process.send!(0);
 }
 
+function pull(stream: BenchStream, counted: (bytes: number) => void): void {
+  stream.data = (chunk) => counted(chunk.length);
+  stream.write(PULL);
+}
+
 function pingPong(stream: BenchStream, message: Buffer): void {
   let missing = message.length;
+  let sentAt = performance.now();
   stream.data = (chunk) => {
     missing -= chunk.length;
     if (missing > 0) return;
     missing = message.length;
     count++;
+    const now = performance.now();
+    tripsMs.push(now - sentAt);
+    sentAt = now;
     stream.write(message);
   };
   stream.write(message);
@@ -98,6 +113,15 @@ function fill(stream: BenchStream): void {
   };
   stream.drain = pump;
   stream.data = pump;
+}
+
+/** Bulk for who asks for it, an echo for the others. */
+function mixed(stream: BenchStream): void {
+  stream.data = (chunk) => {
+    if (chunk[0] === PULL[0]) fill(stream);
+    else stream.data = (more) => stream.write(more);
+    stream.data(chunk);
+  };
 }
 
 function carry(stream: BenchStream, socket: net.Socket): void {

@@ -12,6 +12,7 @@ import type { Task, Usage } from './h2-process.ts';
  *   ping    the cli sends a message on each stream, the gateway sends it back
  *   tunnel  the same from real TCP connections through both processes to a TCP echo
  *   bulk    the gateway sends as much as one stream takes
+ *   mixed   one stream in ping-pong beside one in bulk: the latency of the former
  *
  * CPU is that of both ends together, per round trip; the steadiest figure on a shared machine.
  */
@@ -23,6 +24,8 @@ interface Case {
 interface Result {
   readonly perSecond: number;
   readonly cpuMicros: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
 }
 
 const CASES: readonly Case[] = [
@@ -32,6 +35,7 @@ const CASES: readonly Case[] = [
   { mode: 'tunnel', streams: 8 },
   { mode: 'tunnel', streams: 32 },
   { mode: 'bulk', streams: 1 },
+  { mode: 'mixed', streams: 1 },
 ];
 const MESSAGE_BYTES = 60;
 const WARM_UP_MS = 700;
@@ -108,7 +112,7 @@ async function run(kind: Kind, { mode, streams }: Case, certs: TestCerts): Promi
     const usage = async (): Promise<Usage> => {
       const a = await ask<Usage>(gateway, 'usage');
       const b = await ask<Usage>(cli, 'usage');
-      return { cpuMicros: a.cpuMicros + b.cpuMicros, count: mode === 'tunnel' ? trips : b.count };
+      return { ...b, cpuMicros: a.cpuMicros + b.cpuMicros, count: mode === 'tunnel' ? trips : b.count };
     };
     const before = await usage();
     const start = performance.now();
@@ -116,7 +120,8 @@ async function run(kind: Kind, { mode, streams }: Case, certs: TestCerts): Promi
     const after = await usage();
     const seconds = (performance.now() - start) / 1_000;
     const count = after.count - before.count;
-    return { perSecond: count / seconds, cpuMicros: (after.cpuMicros - before.cpuMicros) / count };
+    const cpuMicros = (after.cpuMicros - before.cpuMicros) / count;
+    return { perSecond: count / seconds, cpuMicros, p50Ms: after.p50Ms, p99Ms: after.p99Ms };
   } finally {
     for (const socket of sockets) socket.destroy();
     gateway.kill();
@@ -134,11 +139,13 @@ for (const entry of CASES.filter(({ mode }) => mode.includes(values.mode))) {
     for (const [i, kind] of kinds.entries()) results[i]!.push(await run(kind, entry, certs));
   }
   const cells = results.map((list) => {
-    const rate = median(list.map((r) => r.perSecond));
-    const cpu = median(list.map((r) => r.cpuMicros));
-    return entry.mode === 'bulk'
-      ? `${(rate / 1e6).toFixed(0)} MB/s ${(cpu * 1e3).toFixed(2)} ns/B`
-      : `${rate.toFixed(0)}/s ${cpu.toFixed(1)} µs`;
+    const of = (key: keyof Result): number => median(list.map((result) => result[key]));
+    if (entry.mode === 'bulk')
+      return `${(of('perSecond') / 1e6).toFixed(0)} MB/s ${(of('cpuMicros') * 1e3).toFixed(2)} ns/B`;
+    const trips = `${of('perSecond').toFixed(0)}/s`;
+    if (entry.mode === 'mixed') return `p50 ${of('p50Ms').toFixed(2)} p99 ${of('p99Ms').toFixed(2)} ms`;
+    const latency = entry.mode === 'ping' ? ` p99 ${of('p99Ms').toFixed(2)}` : '';
+    return `${trips} ${of('cpuMicros').toFixed(1)} µs${latency}`;
   });
   print(`${`${entry.mode} ${entry.streams}`.padEnd(12)}${cells.map((cell) => cell.padStart(28)).join('')}`);
 }

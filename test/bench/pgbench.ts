@@ -1,0 +1,62 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { libpqEnv, type Peer } from './peers.ts';
+import { cpuMicros, run } from './processes.ts';
+
+/** One run of pgbench -S through a peer. */
+export interface PgbenchOptions {
+  readonly program: string;
+  readonly protocol: 'simple' | 'extended' | 'prepared';
+  readonly clients: number;
+  readonly seconds: number;
+  /** A new connection for each transaction (-C). */
+  readonly reconnect?: boolean;
+  /** Keep each transaction's latency. */
+  readonly latencies?: boolean;
+}
+
+export interface PgbenchResult {
+  readonly perSecond: number;
+  readonly transactions: number;
+  /** CPU per transaction of each process between client and database, in µs. */
+  readonly cpu: readonly { readonly name: string; readonly micros: number }[];
+  /** In ms, in the order they happened; empty unless asked for. */
+  readonly latencies: readonly number[];
+}
+
+export async function pgbench(peer: Peer, options: PgbenchOptions): Promise<PgbenchResult> {
+  const { protocol, clients, seconds } = options;
+  const folder = options.latencies
+    ? mkdtempSync(join(tmpdir(), `gw-test-${process.pid}-latency-`))
+    : undefined;
+  const args = ['-n', '-S', '-M', protocol, '-c', String(clients), '-T', String(seconds)];
+  if (options.reconnect) args.push('-C');
+  if (folder) args.push('-l', `--log-prefix=${join(folder, 'log')}`);
+  const before = peer.processes.map(({ pid }) => cpuMicros(pid));
+  const ran = await run(options.program, args, { env: libpqEnv(peer) });
+  const after = peer.processes.map(({ pid }) => cpuMicros(pid));
+  const transactions = Number(/transactions actually processed: (\d+)/.exec(ran.stdout)?.[1]);
+  const perSecond = Number(/^tps = ([\d.]+)/m.exec(ran.stdout)?.[1]);
+  const latencies = folder ? readLatencies(folder) : [];
+  if (ran.code !== 0 || !(transactions > 0)) {
+    throw new Error(`pgbench through ${peer.name} failed: ${ran.stderr || ran.stdout}`);
+  }
+  const cpu = peer.processes.map(({ name }, i) => ({
+    name,
+    micros: ((after[i] ?? Number.NaN) - (before[i] ?? Number.NaN)) / transactions,
+  }));
+  return { perSecond, transactions, cpu, latencies };
+}
+
+/** Third column of pgbench's log: elapsed µs. */
+function readLatencies(folder: string): number[] {
+  const text = readdirSync(folder)
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+    .join('');
+  rmSync(folder, { recursive: true, force: true });
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => Number(line.split(' ')[2]) / 1_000);
+}

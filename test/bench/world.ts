@@ -1,0 +1,213 @@
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort } from '../../src/gateway/store/embedded.ts';
+import { makeCerts, type TestCerts } from '../support/certs.ts';
+import { startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { type IdentityProvider, startIdentityProvider, tokensFor } from '../support/idp.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { tempDir } from '../support/temp.ts';
+import { atEnd } from './clean-up.ts';
+import type { Peer, PeerName } from './peers.ts';
+import { startPgBouncer } from './pgbouncer.ts';
+import { run, type Server, startServer } from './processes.ts';
+import type { Programs } from './programs.ts';
+
+/**
+ * Everything under measurement, started once: PostgreSQL without fsync, PgBouncers, gateways as child processes
+ * (`gw serve` with everything on: TLS, sign-in, audit), and `gw connect` in front of each.
+ */
+export interface World {
+  readonly postgres: TestPostgres;
+  readonly peers: readonly Peer[];
+  readonly programs: Programs;
+  /** A gateway and its `gw connect`, apart from the others; for what would disturb them. */
+  startOurs(options: OursOptions): Promise<Ours>;
+}
+
+export interface OursOptions {
+  readonly durability: 'disk' | 'kernel';
+  readonly nodeArguments?: readonly string[];
+  /** Where the target is; default: the database of the benchmark. */
+  readonly upstreamPort?: number;
+  readonly sessions?: number;
+}
+
+export interface Ours {
+  readonly gateway: TestGateway;
+  readonly gatewayPid: number;
+  /** Environment of the CLI: signed in by GW_TOKEN. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly grant: { readonly user: string; readonly token: string };
+  readonly localPort: number;
+  readonly connectPid: number;
+  stop(): Promise<void>;
+}
+
+export const TARGET = 'bench';
+export const DATABASE = 'bench';
+const DAY_SECONDS = 86_400;
+const MAX_CONNECTIONS = 400;
+const GW = join(import.meta.dirname, '../../bin/gw.js');
+
+export async function startWorld(programs: Programs, wanted: (peer: PeerName) => boolean): Promise<World> {
+  if (programs.serverDir) process.env.GW_TEST_PG_BIN ??= programs.serverDir;
+  const postgres = await startPostgres({
+    settings: { max_connections: String(MAX_CONNECTIONS), shared_buffers: '512MB', max_wal_size: '4GB' },
+  });
+  atEnd(() => postgres.stop());
+  await postgres.query(`create database ${DATABASE}`);
+  const idp = await startIdentityProvider({ accessTokenSeconds: DAY_SECONDS });
+  atEnd(() => idp.stop());
+  const certs = await makeCerts();
+  const folder = tempDir('bench').path;
+  chmodSync(folder, 0o711);
+  const login = { user: postgres.superuser, password: postgres.password };
+  const startOurs = (options: OursOptions): Promise<Ours> => startGatewayAndConnect(postgres, idp, options);
+  const common = { database: DATABASE, user: login.user, tls: false, password: login.password };
+  const peers: Peer[] = [{ ...common, name: 'direct', port: postgres.port, processes: [] }];
+  if (programs.pgbouncer) {
+    peers.push(...(await startPgBouncers(programs.pgbouncer, folder, certs, postgres.port, login, wanted)));
+  }
+  for (const durability of ['disk', 'kernel'] as const) {
+    const names = durability === 'disk' ? OURS_DISK : OURS_KERNEL;
+    if (wanted(names.connect) || wanted(names.native)) {
+      peers.push(...peersOf(await startOurs({ durability }), names));
+    }
+  }
+  return { postgres, programs, startOurs, peers: peers.filter(({ name }) => wanted(name)) };
+}
+
+const OURS_DISK = { connect: 'gw-connect', native: 'gw-native' } as const;
+const OURS_KERNEL = { connect: 'gw-connect-kernel', native: 'gw-native-kernel' } as const;
+
+function peersOf(ours: Ours, names: { readonly connect: PeerName; readonly native: PeerName }): Peer[] {
+  const gateway = { name: 'gateway', pid: ours.gatewayPid };
+  const common = { user: ours.grant.user };
+  return [
+    {
+      ...common,
+      name: names.connect,
+      port: ours.localPort,
+      database: DATABASE,
+      tls: false,
+      password: '',
+      processes: [{ name: 'gw connect', pid: ours.connectPid }, gateway],
+    },
+    {
+      ...common,
+      name: names.native,
+      port: ours.gateway.port,
+      database: TARGET,
+      tls: true,
+      password: ours.grant.token,
+      processes: [gateway],
+    },
+  ];
+}
+
+async function startPgBouncers(
+  program: string,
+  parent: string,
+  certs: TestCerts,
+  upstreamPort: number,
+  login: { user: string; password: string },
+  wanted: (peer: PeerName) => boolean,
+): Promise<Peer[]> {
+  const common = { program, login, database: DATABASE, upstreamPort };
+  const start = (name: string, options: object): ReturnType<typeof startPgBouncer> =>
+    startPgBouncer({ ...common, folder: join(parent, name), ...options });
+  const peer = { database: DATABASE, user: login.user, password: login.password };
+  const peers: Peer[] = [];
+  if (wanted('pgbouncer')) {
+    const { port, pid } = await start('plain', {});
+    peers.push({ ...peer, name: 'pgbouncer', tls: false, port, processes: [{ name: 'pgbouncer', pid }] });
+  }
+  if (wanted('pgbouncer-tls')) {
+    const { port, pid } = await start('tls', { clientTls: certs });
+    peers.push({ ...peer, name: 'pgbouncer-tls', tls: true, port, processes: [{ name: 'pgbouncer', pid }] });
+  }
+  if (wanted('pgbouncer-two')) {
+    const second = await start('second', { clientTls: certs });
+    const first = await start('first', { upstreamPort: second.port, upstreamTls: true });
+    const processes = [
+      { name: 'first', pid: first.pid },
+      { name: 'second', pid: second.pid },
+    ];
+    peers.push({ ...peer, name: 'pgbouncer-two', tls: false, port: first.port, processes });
+  }
+  return peers;
+}
+
+async function startGatewayAndConnect(
+  postgres: TestPostgres,
+  idp: IdentityProvider,
+  { durability, upstreamPort = postgres.port, sessions = 1_000 }: OursOptions,
+): Promise<Ours> {
+  const gateway = await startTestGateway({
+    child: true,
+    idp,
+    postgres,
+    upstreamTls: false,
+    configure(document) {
+      const shop = document.targets['prod-db'];
+      document.audit = { durability };
+      document.drain = '1s';
+      document.session_grants = { ttl: '12h', session_limit: '24h' };
+      document.limits = { sessions, sessions_per_identity: sessions };
+      document.targets[TARGET] = { ...shop, host: '127.0.0.1', port: upstreamPort, database: DATABASE };
+      document.targets[TARGET].login = { ...shop.login, user: postgres.superuser };
+    },
+  });
+  atEnd(() => gateway.stop());
+  const home = tempDir('home').path;
+  const { access_token } = await tokensFor(idp, 'alice');
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH,
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, 'config'),
+    XDG_STATE_HOME: join(home, 'state'),
+    XDG_CACHE_HOME: join(home, 'cache'),
+    XDG_DATA_HOME: join(home, 'data'),
+    XDG_RUNTIME_DIR: join(home, 'run'),
+    GW_KEYRING: 'file',
+    GW_GATEWAY: gateway.url,
+    GW_CA: gateway.caFile,
+    GW_TOKEN: access_token,
+  };
+  const grant = await gateway.sessionGrant('alice', TARGET);
+  const localPort = await freePort();
+  const connect = startServer(process.execPath, [GW, 'connect', TARGET, '--port', String(localPort)], {
+    env,
+  });
+  await firstLine(connect);
+  return {
+    gateway,
+    gatewayPid: gateway.child?.process.pid ?? 0,
+    env,
+    grant,
+    localPort,
+    connectPid: connect.pid,
+    async stop() {
+      await connect.stop();
+      await gateway.stopGateway();
+    },
+  };
+}
+
+/** `gw connect` prints its URL when a round trip to the database has succeeded. */
+function firstLine(server: Server): Promise<void> {
+  return new Promise((done, fail) => {
+    server.child.stdout?.once('data', () => done());
+    server.child.once('close', () => fail(new Error(`gw connect ended: ${server.stderr()}`)));
+  });
+}
+
+/** pgbench's tables at a scale; 100,000 accounts each. */
+export async function fill({ postgres, programs, peers }: World, scale: number): Promise<void> {
+  if (!programs.pgbench || peers.length === 0) return;
+  const url = postgres.url(DATABASE);
+  const { code, stderr } = await run(programs.pgbench, ['-i', '-I', 'dtGvp', '-q', '-s', String(scale), url]);
+  if (code !== 0) throw new Error(`pgbench -i failed: ${stderr}`);
+  await postgres.query('vacuum analyze', [], DATABASE);
+  await postgres.query('checkpoint');
+}
