@@ -15,6 +15,7 @@ export class GrantDesk implements Credentials {
   readonly #store: Pick<Store, 'recordSessionGrant'>;
   readonly #gatewayId: string;
   readonly #clock: Clock;
+  readonly #issued: () => void;
 
   constructor(options: {
     readonly live: () => Live;
@@ -22,12 +23,15 @@ export class GrantDesk implements Credentials {
     readonly store: Pick<Store, 'recordSessionGrant'>;
     readonly gatewayId: string;
     readonly clock: Clock;
+    /** Told of each grant that is given out. */
+    readonly issued: () => void;
   }) {
     this.#live = options.live;
     this.#journal = options.journal;
     this.#store = options.store;
     this.#gatewayId = options.gatewayId;
     this.#clock = options.clock;
+    this.#issued = options.issued;
   }
 
   sessionGrant(token: string): Grant | Promise<Grant> {
@@ -42,8 +46,8 @@ export class GrantDesk implements Credentials {
     return this.#live().authenticator.authenticate(token);
   }
 
-  async grantFor(identity: Identity, target: string): Promise<Grant> {
-    const { claims } = await this.issue(identity, target, '');
+  async grantFor(identity: Identity, target: string, remoteAddress: string): Promise<Grant> {
+    const { claims } = await this.issue(identity, target, remoteAddress);
     return grantOf(claims);
   }
 
@@ -51,7 +55,8 @@ export class GrantDesk implements Credentials {
     const provider = this.#live().config.identityProviders.find(({ signIn }) => signIn !== undefined);
     if (!provider?.signIn) return undefined;
     return {
-      configurationUrl: `${provider.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
+      // As PostgreSQL builds it: libpq takes it apart again and compares the issuer byte for byte.
+      configurationUrl: `${provider.issuer}/.well-known/openid-configuration`,
       scope: provider.signIn.scopes.join(' '),
     };
   }
@@ -65,6 +70,7 @@ export class GrantDesk implements Credentials {
     const { because } = mustReach(live, identity, target);
     const issued = await live.grants.issue(identity, target);
     await this.#record(issued.claims, because, remoteAddress);
+    this.#issued();
     return issued;
   }
 
@@ -101,7 +107,19 @@ export class GrantDesk implements Credentials {
 
   /** The configuration may have changed since the grant was issued. */
   #stillHolds(claims: SessionGrantClaims): Grant {
-    mustReach(this.#live(), claims.identity, claims.target);
+    const { identity, target } = claims;
+    const live = this.#live();
+    const isTrusted = live.config.identityProviders.some(
+      ({ name, issuer }) => name === identity.provider && issuer === identity.issuer,
+    );
+    if (!isTrusted) {
+      throw new GwError(
+        'wrong_credential',
+        `This gateway does not accept identities of "${identity.provider}" any more.`,
+        { hint: 'Sign in again with: gw login' },
+      );
+    }
+    mustReach(live, identity, target);
     if (this.#clock.now() >= claims.endsAtMs) throw new GwError('expired', 'This session grant has ended.');
     return grantOf(claims);
   }

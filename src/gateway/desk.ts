@@ -1,11 +1,11 @@
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { asGwError, GwError } from '../core/errors.ts';
 import type { Sessions } from './listener/entrance.ts';
+import { sayFarewell } from './listener/farewell.ts';
 import type { SessionRegistry } from './session/registry.ts';
 import { attribution, readRequest } from './session/request.ts';
 import { Session } from './session/session.ts';
 import type { Opening, SessionDeps, SessionFacts, SessionTarget } from './session/types.ts';
-import { refused } from './session/upstream-loop.ts';
 
 const MAX_PROCESS_ID = 2 ** 31 - 1;
 
@@ -36,9 +36,7 @@ export class Desk implements Sessions {
     } catch (error) {
       const known = asGwError(error);
       this.#refused(opening, known);
-      opening.client.channel.write(refused(known, 'FATAL'));
-      opening.client.channel.end();
-      setTimeout(() => opening.client.channel.destroy(), 1_000).unref();
+      sayFarewell(opening.client.channel, known);
     }
   }
 
@@ -74,6 +72,7 @@ export class Desk implements Sessions {
       endsAtMs: opening.endsAtMs,
     };
     const session = new Session(opening, target, facts, this.#registry, this.#deps);
+    this.#registry.add(session, facts.identity.id);
     const who = opening.identity.email ?? opening.identity.name;
     void session.run(opening, request.database, [
       ...request.parameters,

@@ -61,7 +61,6 @@ export function openHttpSide(parts: HttpSideParts): HttpSide {
       })),
     issueSessionGrant: async (identity, target, remoteAddress) => {
       const { token, claims } = await parts.grants.issue(identity, target, remoteAddress);
-      parts.metrics.signIn('ok');
       return {
         id: claims.id,
         token,

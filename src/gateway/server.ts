@@ -96,7 +96,8 @@ async function assemble(
 
   let live = makeLive(config, keys, undefined, clock);
   const registry = new SessionRegistry(limitsOf(config));
-  const grants = new GrantDesk({ live: () => live, journal, store, gatewayId: id, clock });
+  const issued = (): void => metrics.signIn('ok');
+  const grants = new GrantDesk({ live: () => live, journal, store, gatewayId: id, clock, issued });
   const desk = new Desk({
     registry,
     target: (target) => live.targets.get(target),
@@ -151,9 +152,9 @@ async function assemble(
   metrics.watch({ tunnels: () => tunnels.size, journalHealthy: () => journal.healthy });
 
   const port = new Port(certificate, {
-    tunnel: (socket) => tunnels.accept(socket),
+    tunnel: (socket, known) => tunnels.accept(socket, known),
     http: (socket) => http.accept(socket),
-    native: (socket) => void native.accept(socket),
+    native: (socket, known) => void native.accept(socket, known),
     cancel: (processId, secret) => desk.cancel(processId, secret),
     refused: (error, remote) => log.debug('connection_refused', { remote, reason: error.message }),
   });

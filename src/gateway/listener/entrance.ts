@@ -9,7 +9,7 @@ export interface Credentials {
   /** An identity provider's token, for OAUTHBEARER. @throws GwError `not_signed_in`, … */
   accessToken(token: string): Promise<Identity>;
   /** Checks that `identity` may connect to `target` and gives it a grant. @throws GwError `denied`, `unknown_target` */
-  grantFor(identity: Identity, target: string): Promise<Grant>;
+  grantFor(identity: Identity, target: string, remoteAddress: string): Promise<Grant>;
   /** For RFC 7628's error answer: where a client without token signs in. */
   readonly oauth: { readonly configurationUrl: string; readonly scope: string } | undefined;
 }

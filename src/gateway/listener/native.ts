@@ -2,12 +2,12 @@ import type { TLSSocket } from 'node:tls';
 import { asGwError, GwError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { socketChannel } from '../../core/socket-channel.ts';
-import { authenticationCleartextPassword, errorResponse } from '../../wire/build-backend.ts';
+import { authenticationCleartextPassword } from '../../wire/build-backend.ts';
 import { decodePassword } from '../../wire/frontend.ts';
 import { FRONTEND } from '../../wire/types.ts';
 import type { StartupRequest } from '../session/types.ts';
-import { withDeadline } from './deadline.ts';
 import type { Credentials, EntranceLog, Grant, Sessions } from './entrance.ts';
+import { sayFarewell } from './farewell.ts';
 import { Intake } from './intake.ts';
 import { authenticateOauth } from './oauth.ts';
 import { negotiateStartup } from './startup.ts';
@@ -31,17 +31,14 @@ export class NativeEntrance {
     this.#log = log;
   }
 
-  async accept(socket: TLSSocket): Promise<void> {
+  /** @param known called once the client has proved who it is; its time until then is the port's to limit. */
+  async accept(socket: TLSSocket, known: () => void): Promise<void> {
     const intake = new Intake(socketChannel(socket));
     const remoteAddress = socket.remoteAddress ?? '';
     try {
-      const entered = await withDeadline(
-        LIMITS.startupTimeoutMs,
-        'The startup',
-        () => socket.destroy(),
-        this.#enter(intake),
-      );
+      const entered = await this.#enter(intake, remoteAddress);
       if (!entered) return;
+      known();
       const { startup, grant } = entered;
       this.#sessions.open({
         client: intake,
@@ -58,14 +55,17 @@ export class NativeEntrance {
     }
   }
 
-  async #enter(intake: Intake): Promise<{ startup: StartupRequest; grant: Grant } | undefined> {
+  async #enter(
+    intake: Intake,
+    remoteAddress: string,
+  ): Promise<{ startup: StartupRequest; grant: Grant } | undefined> {
     const startup = await negotiateStartup(intake, this.#sessions);
     if (!startup) return undefined;
     const parameters = new Map(startup.parameters);
     const target = targetNamed(parameters.get('database'));
     const isOauth = parameters.get('user') === OAUTH_USER;
     const grant = isOauth
-      ? await authenticateOauth(intake, this.#credentials, target)
+      ? await authenticateOauth(intake, this.#credentials, target, remoteAddress)
       : await this.#password(intake, target);
     return { startup, grant };
   }
@@ -92,10 +92,7 @@ export class NativeEntrance {
       return;
     }
     this.#log.refused(error, remoteAddress, 'native');
-    const { sqlstate, message, detail, hint } = error;
-    intake.channel.write(errorResponse({ severity: 'FATAL', sqlstate, message, detail, hint }));
-    intake.channel.end();
-    setTimeout(() => intake.channel.destroy(), 1_000).unref();
+    sayFarewell(intake.channel, error);
   }
 }
 

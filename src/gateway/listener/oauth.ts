@@ -1,4 +1,4 @@
-import { GwError } from '../../core/errors.ts';
+import { asGwError, GwError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { authenticationSasl, authenticationSaslContinue } from '../../wire/build-backend.ts';
 import { decodeSaslInitialResponse } from '../../wire/frontend.ts';
@@ -9,6 +9,7 @@ import type { Intake } from './intake.ts';
 const MECHANISM = 'OAUTHBEARER';
 /** RFC 7628, 3.1: key/value pairs are separated and ended by 0x01. */
 const SEPARATOR = '\x01';
+const NO_TOKEN_HOLDS = 401;
 
 /**
  * SASL OAUTHBEARER (RFC 7628), server side. A client that has no token yet sends an empty one and is told where
@@ -19,6 +20,7 @@ export async function authenticateOauth(
   intake: Intake,
   credentials: Credentials,
   target: string | undefined,
+  remoteAddress: string,
 ): Promise<Grant> {
   if (!credentials.oauth) {
     throw new GwError('unsupported', 'This gateway has no identity provider people can sign in with.', {
@@ -41,9 +43,11 @@ export async function authenticateOauth(
       });
     }
     const identity = await credentials.accessToken(token);
-    return await credentials.grantFor(identity, target);
-  } catch (error) {
-    await sayWhere(intake, credentials.oauth);
+    return await credentials.grantFor(identity, target, remoteAddress);
+  } catch (thrown) {
+    const error = asGwError(thrown);
+    // What is wrong with anything but the token, another token would not mend.
+    if (error.http === NO_TOKEN_HOLDS) await sayWhere(intake, credentials.oauth);
     throw error;
   }
 }

@@ -21,10 +21,11 @@ const TLS_HANDSHAKE_RECORD = 0x16;
 const SSL_ACCEPTED = Buffer.from('S');
 const GSS_REFUSED = Buffer.from('N');
 
+/** `known` is to be called once the client has proved who it is; until then the connection counts as young. */
 export interface PortHandlers {
-  tunnel(socket: TLSSocket): void;
+  tunnel(socket: TLSSocket, known: () => void): void;
   http(socket: TLSSocket): void;
-  native(socket: TLSSocket): void;
+  native(socket: TLSSocket, known: () => void): void;
   cancel(processId: number, secret: Buffer): Promise<void>;
   /** A connection that came to nothing; for the log. */
   refused(error: Error, remoteAddress: string): void;
@@ -39,8 +40,11 @@ export class Port {
   readonly #handlers: PortHandlers;
   readonly #tcp: Server;
   #context: SecureContext;
-  /** Sockets that are not yet anybody's: waiting for first bytes, or in the handshake. */
-  readonly #young = new Map<Socket, NodeJS.Timeout>();
+  /**
+   * Connections of nobody we know, the oldest first: at most so many, and the one that came first makes room, as
+   * who is honest is through in an instant. With a timer where nothing else limits their time.
+   */
+  readonly #young = new Map<Socket, NodeJS.Timeout | undefined>();
 
   constructor(certificate: Certificate, handlers: PortHandlers) {
     this.#handlers = handlers;
@@ -66,28 +70,38 @@ export class Port {
   /** Accepts no more. Connections that exist are their owners' business. */
   close(): void {
     this.#tcp.close();
-    for (const socket of this.#young.keys()) socket.destroy();
+    for (const [socket, timer] of this.#young) if (timer) socket.destroy();
   }
 
   #accept(socket: Socket): void {
     socket.on('error', () => {});
     if (this.#young.size >= LIMITS.unauthenticatedConnections) {
-      this.#handlers.refused(
-        new GwError('too_many_sessions', 'Too many connections in startup.'),
-        addressOf(socket),
-      );
-      socket.destroy();
-      return;
+      const [oldest] = this.#young.keys();
+      this.#drop(oldest!, new GwError('too_many_sessions', 'Too many connections in startup.'));
     }
-    const timer = setTimeout(() => socket.destroy(), LIMITS.startupTimeoutMs);
-    this.#young.set(socket, timer);
+    const seconds = LIMITS.startupTimeoutMs / 1_000;
+    const late = (): void =>
+      this.#drop(socket, new GwError('timeout', `The startup took longer than ${seconds} s.`));
+    this.#young.set(socket, setTimeout(late, LIMITS.startupTimeoutMs));
     socket.once('close', () => this.#grown(socket));
     this.#sniff(socket);
+  }
+
+  #drop(socket: Socket, why: GwError): void {
+    this.#handlers.refused(why, addressOf(socket));
+    this.#grown(socket);
+    socket.destroy();
   }
 
   #grown(socket: Socket): void {
     clearTimeout(this.#young.get(socket));
     this.#young.delete(socket);
+  }
+
+  /** Still of nobody we know, but its time is limited elsewhere. */
+  #patient(socket: Socket): void {
+    clearTimeout(this.#young.get(socket));
+    if (this.#young.has(socket)) this.#young.set(socket, undefined);
   }
 
   /** Reads first bytes until they tell what they are. */
@@ -161,15 +175,19 @@ export class Port {
     socket.once('secure', () => {
       socket.off('error', onHandshakeError);
       socket.on('error', () => {});
-      this.#grown(raw);
-      this.#route(socket, viaSslRequest);
+      this.#route(socket, raw, viaSslRequest);
     });
   }
 
-  #route(socket: TLSSocket, viaSslRequest: boolean): void {
+  #route(socket: TLSSocket, raw: Socket, viaSslRequest: boolean): void {
     const alpn = socket.alpnProtocol;
-    if (viaSslRequest || alpn === POSTGRES_ALPN) this.#handlers.native(socket);
-    else if (alpn === TUNNEL_ALPN) this.#handlers.tunnel(socket);
+    const known = (): void => this.#grown(raw);
+    if (viaSslRequest || alpn === POSTGRES_ALPN) {
+      this.#handlers.native(socket, known);
+      return;
+    }
+    this.#patient(raw);
+    if (alpn === TUNNEL_ALPN) this.#handlers.tunnel(socket, known);
     else this.#handlers.http(socket);
   }
 

@@ -7,6 +7,7 @@ import { H2Connection } from '../../h2/connection.ts';
 import type { H2Stream, Headers } from '../../h2/types.ts';
 import { withDeadline } from './deadline.ts';
 import type { Credentials, EntranceLog, Grant, Sessions } from './entrance.ts';
+import { sayFarewell } from './farewell.ts';
 import { Intake } from './intake.ts';
 import { negotiateStartup } from './startup.ts';
 
@@ -30,9 +31,11 @@ export class TunnelEntrance {
     return this.#tunnels.size;
   }
 
-  accept(socket: TLSSocket): void {
+  /** @param known called once a stream's session grant holds */
+  accept(socket: TLSSocket, known: () => void): void {
+    const remote = socket.remoteAddress ?? '';
     const tunnel = new Tunnel(socket, {
-      stream: (stream, headers) => void this.#open(stream, headers, socket.remoteAddress ?? ''),
+      stream: (stream, headers) => void this.#open(stream, headers, remote, known),
       closed: () => this.#tunnels.delete(tunnel),
     });
     this.#tunnels.add(tunnel);
@@ -52,7 +55,7 @@ export class TunnelEntrance {
     for (const tunnel of this.#tunnels) tunnel.destroy();
   }
 
-  async #open(stream: H2Stream, headers: Headers, remoteAddress: string): Promise<void> {
+  async #open(stream: H2Stream, headers: Headers, remoteAddress: string, known: () => void): Promise<void> {
     let grant: Grant;
     try {
       grant = await this.#admit(headers);
@@ -60,6 +63,7 @@ export class TunnelEntrance {
       this.#refuse(stream, asGwError(error), remoteAddress);
       return;
     }
+    known();
     stream.respond(200);
     const intake = new Intake(stream);
     try {
@@ -81,8 +85,7 @@ export class TunnelEntrance {
         remoteAddress,
       });
     } catch (error) {
-      const known = asGwError(error);
-      if (known.code !== 'cancelled') this.#log.refused(known, remoteAddress, 'tunnel');
+      this.#startupFailed(stream, asGwError(error), remoteAddress);
     }
   }
 
@@ -112,6 +115,15 @@ export class TunnelEntrance {
       );
     }
     return grant;
+  }
+
+  #startupFailed(stream: H2Stream, error: GwError, remoteAddress: string): void {
+    if (error.code === 'cancelled') {
+      stream.destroy();
+      return;
+    }
+    this.#log.refused(error, remoteAddress, 'tunnel');
+    sayFarewell(stream, error);
   }
 
   #refuse(stream: H2Stream, error: GwError, remoteAddress: string): void {

@@ -50,6 +50,8 @@ export class Session {
   #bytesIn = 0;
   #bytesOut = 0;
   #recorded = false;
+  /** Metrics know of it. */
+  #counted = false;
   #clientEnded = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -97,7 +99,10 @@ export class Session {
     return this.#state;
   }
 
-  /** Opens the way to the database and relays until either side ends. Never throws: a client is told why. */
+  /**
+   * Opens the way to the database and relays until either side ends; it is in the registry already, and leaves
+   * it by itself. Never throws: a client is told why.
+   */
   async run(
     opening: Opening,
     database: string,
@@ -106,13 +111,11 @@ export class Session {
     const began = performance.now();
     opening.client.whenGone(() => this.#goneWhileOpening());
     try {
-      this.#registry.add(this, this.facts.identity.id);
       await this.#recordStart();
       const { major, minor } = opening.startup;
       const startup = { database, protocol: { major, minor }, parameters };
       const { channel, negotiation } = await this.#target.upstream.connect(startup, this.#abort.signal);
-      this.#relay(opening.client, channel, negotiation);
-      this.#deps.meter.sessionOpened(this.facts.target, (performance.now() - began) / 1_000);
+      this.#relay(opening.client, channel, negotiation, performance.now() - began);
     } catch (error) {
       this.#refuseOpening(error);
     }
@@ -161,13 +164,15 @@ export class Session {
     if (this.#state !== 'opening') throw new GwError('cancelled', 'The client went away.');
   }
 
-  #relay(client: ClientSide, upstream: Channel, negotiation: Buffer | undefined): void {
+  #relay(client: ClientSide, upstream: Channel, negotiation: Buffer | undefined, tookMs: number): void {
     if (this.#state !== 'opening') {
       upstream.destroy();
       return;
     }
     this.#upstream = upstream;
     this.#state = 'relaying';
+    this.#counted = true;
+    this.#deps.meter.sessionOpened(this.facts.target, tookMs / 1_000);
     this.#deps.log('session_started', this.facts);
     if (negotiation) this.#toClient(negotiation);
     this.#toClient(authenticationOk());
@@ -302,8 +307,8 @@ export class Session {
   }
 
   #recordEnd(): void {
+    if (this.#counted) this.#deps.meter.sessionClosed(this.facts.target);
     if (!this.#recorded) return;
-    this.#deps.meter.sessionClosed(this.facts.target);
     this.#deps.log('session_ended', this.facts);
     try {
       this.#record.ended({
