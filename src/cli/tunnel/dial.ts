@@ -27,7 +27,7 @@ export async function dialGateway(settings: DialSettings, signal?: AbortSignal):
   const stop = signal ? AbortSignal.any([signal, timeout]) : timeout;
   const proxy = proxyFor(settings.url);
   try {
-    const raw = proxy && (await connectThroughProxy(proxy, addressOf(settings.url), stop));
+    const raw = proxy && (await connectThroughProxy(proxy, addressOf(settings.url), stop, settings.ca));
     return await handshake(settings, raw, stop);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;

@@ -133,5 +133,5 @@ export function endpointJson(endpoint: Endpoint): Record<string, unknown> {
 /** To paste into a shell. */
 export function psqlCommand(endpoint: Endpoint): string {
   const url = connectionUrl(endpoint);
-  return /["$`\\]/.test(url) ? `psql ${shellQuote(url)}` : `psql "${url}"`;
+  return /["$`\\!]/.test(url) ? `psql ${shellQuote(url)}` : `psql "${url}"`;
 }

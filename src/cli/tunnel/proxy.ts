@@ -36,9 +36,15 @@ export function proxyName(proxy: URL): string {
 
 /**
  * Connects to `authority` (host:port) through the proxy.
+ * @param ca the roots an https proxy is trusted by; undefined for those of Node
  * @throws GwError `gateway_unreachable` when the proxy refuses; otherwise the socket's own error, or the reason of `signal`
  */
-export function connectThroughProxy(proxy: URL, authority: string, signal: AbortSignal): Promise<Socket> {
+export function connectThroughProxy(
+  proxy: URL,
+  authority: string,
+  signal: AbortSignal,
+  ca?: string,
+): Promise<Socket> {
   const isTls = proxy.protocol === 'https:';
   return new Promise((resolve, reject) => {
     const request = (isTls ? tlsRequest : plainRequest)({
@@ -50,6 +56,7 @@ export function connectThroughProxy(proxy: URL, authority: string, signal: Abort
       agent: false,
       maxHeaderSize: MAX_HEAD_BYTES,
       signal,
+      ...(isTls && ca !== undefined && { ca }),
     });
     request.once('connect', (response, socket, head) => {
       const status = response.statusCode ?? 0;

@@ -153,7 +153,12 @@ async function answerApi(
   const send = (status: number, body: unknown): void => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   };
-  const target = { name: 'prod-db', database: 'postgres', databases: ['postgres'], because: 'group engineers' };
+  const target = {
+    name: 'prod-db',
+    database: 'postgres',
+    databases: ['postgres'],
+    because: 'group engineers',
+  };
   if (request.url === ROUTES.discovery) {
     const time = new Date().toISOString();
     send(200, {

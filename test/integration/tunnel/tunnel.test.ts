@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { closing, Tunnel } from '../../../src/cli/tunnel/tunnel.ts';
 import { peerGuard } from '../../../src/cli/tunnel/listener.ts';
+import { closing, Tunnel } from '../../../src/cli/tunnel/tunnel.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { startPostgres, type TestPostgres } from '../../support/postgres.ts';
 import { type ScriptedGateway, startScriptedGateway } from './scripted-gateway.ts';
