@@ -9,6 +9,7 @@ import type { Intake } from './intake.ts';
 const MECHANISM = 'OAUTHBEARER';
 /** RFC 7628, 3.1: key/value pairs are separated and ended by 0x01. */
 const SEPARATOR = '\x01';
+const AUTH = 'auth=';
 const NO_TOKEN_HOLDS = 401;
 
 /**
@@ -60,24 +61,25 @@ async function sayWhere(intake: Intake, oauth: NonNullable<Credentials['oauth']>
     scope: oauth.scope,
   };
   intake.channel.write(authenticationSaslContinue(Buffer.from(JSON.stringify(status))));
-  await intake.readMessage(FRONTEND.password, LIMITS.authMessageBytes);
+  const answer = await intake.readMessage(FRONTEND.password, LIMITS.authMessageBytes);
+  if (answer.toString('latin1') !== SEPARATOR) throw malformed('the answer to the error is not 0x01');
 }
 
 /** `n,,^Aauth=Bearer TOKEN^A^A` → TOKEN; `''` when the client asks where to get one. */
 function bearerOf(message: string): string {
   const [header, ...pairs] = message.split(SEPARATOR);
-  if (header === undefined || !/^n,(a=[^,]*)?,$/.test(header)) {
-    throw new GwError(
-      'protocol_violation',
-      'Malformed OAUTHBEARER message: channel binding is not supported.',
-    );
+  if (!/^n,(a=[^,]*)?,$/.test(header!)) throw malformed('channel binding is not supported');
+  if (pairs.pop() !== '' || pairs.pop() !== '') throw malformed('it does not end with two separators');
+  if (!pairs.every((pair) => /^[A-Za-z]+=[\t\n\r\x20-\x7e]*$/.test(pair))) {
+    throw malformed('it holds something that is no key and value');
   }
-  const auth = pairs.find((pair) => pair.startsWith('auth='))?.slice('auth='.length);
-  if (auth === undefined)
-    throw new GwError('protocol_violation', 'Malformed OAUTHBEARER message: no "auth".');
-  if (auth === '') return '';
-  const token = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(auth)?.[1];
-  if (token === undefined)
-    throw new GwError('protocol_violation', 'Malformed OAUTHBEARER message: bad token.');
+  const [auth, another] = pairs.filter((pair) => pair.startsWith(AUTH));
+  if (auth === undefined || another !== undefined) throw malformed('it must have "auth" once');
+  if (auth === AUTH) return '';
+  const token = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(auth.slice(AUTH.length))?.[1];
+  if (token === undefined) throw malformed('bad token');
   return token;
 }
+
+const malformed = (what: string): GwError =>
+  new GwError('protocol_violation', `Malformed OAUTHBEARER message: ${what}.`);
