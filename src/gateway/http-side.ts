@@ -7,7 +7,7 @@ import { VERSION } from '../core/version.ts';
 import { createAdminServer } from './api/admin.ts';
 import { createApi } from './api/api.ts';
 import { createApiServer } from './api/node-http.ts';
-import type { HostPort } from './config/types.ts';
+import type { Config, HostPort } from './config/types.ts';
 import type { GrantDesk } from './credentials.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Journal } from './journal/journal.ts';
@@ -111,7 +111,7 @@ function discovery({ id, clock, live }: HttpSideParts): Discovery {
     version: VERSION,
     api_versions: [API_VERSION],
     time: iso(clock.now()),
-    machine_audience: config.identityProviders.flatMap(({ audience }) => audience)[0] ?? 'gw',
+    machine_audience: machineAudience(config),
     sign_in: config.identityProviders.flatMap(({ name, issuer, signIn }) =>
       signIn === undefined
         ? []
@@ -128,6 +128,12 @@ function discovery({ id, clock, live }: HttpSideParts): Discovery {
           ],
     ),
   };
+}
+
+/** The first audience of a provider of machines; where there is none, any: then nobody asks with it. */
+function machineAudience({ identityProviders }: Config): string {
+  const provider = identityProviders.find(({ kind }) => kind === 'machine') ?? identityProviders[0];
+  return provider?.audience[0] ?? 'gw';
 }
 
 function status({ id, clock, registry }: HttpSideParts, identity: Identity, startedAtMs: number): Status {
