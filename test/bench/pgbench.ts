@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { libpqEnv, type Peer } from './peers.ts';
 import { cpuMicros, run } from './processes.ts';
 
+export type Protocol = 'simple' | 'extended' | 'prepared';
+
 /** One run of pgbench -S through a peer. */
 export interface PgbenchOptions {
   readonly program: string;
-  readonly protocol: 'simple' | 'extended' | 'prepared';
+  readonly protocol: Protocol;
   readonly clients: number;
   readonly seconds: number;
   /** A new connection for each transaction (-C). */
