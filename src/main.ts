@@ -10,7 +10,7 @@ import { runProgram, wantsJson } from './cli/program.ts';
 import { renderError } from './cli/render/error.ts';
 import { colourLevel, makeStyle } from './cli/render/style.ts';
 import { versionText } from './cli/version.ts';
-import { asGwError } from './core/errors.ts';
+import { asGwError, type GwError } from './core/errors.ts';
 
 /** A handle somebody forgot must not keep the process: this long after the end it is ended. */
 const LINGER_MS = 500;
@@ -26,11 +26,14 @@ const halves: Halves = {
 
 /** Runs `gw` with these words (without node and script) and sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
+  process.on('uncaughtException', (thrown) => process.exit(tell(asGwError(thrown), argv)));
   // A reader that goes away (`gw ls | head -1`) is no error; output.ts stops writing by itself.
   process.stdout.on('error', ignoreGone);
   process.stderr.on('error', ignoreGone);
   process.exitCode = await run(argv);
-  setTimeout(() => process.exit(), LINGER_MS).unref();
+  setInterval(() => {
+    if (process.stdout.writableLength === 0) process.exit();
+  }, LINGER_MS).unref();
 }
 
 async function run(argv: readonly string[]): Promise<number> {
@@ -53,14 +56,23 @@ async function run(argv: readonly string[]): Promise<number> {
     });
   } catch (thrown) {
     const error = asGwError(thrown);
-    const style = makeStyle(colourLevel(process.stderr, env));
-    const debug = Boolean(env.GW_DEBUG) && env.GW_DEBUG !== '0';
-    process.stderr.write(renderError(error, { json: wantsJson(argv, env), debug, style }));
+    const exit = tell(error, argv);
     const signal = context?.interrupt.last;
-    return error.code === 'interrupted' && signal ? exitOfSignal(signal) : error.exit;
+    return error.code === 'interrupted' && signal ? exitOfSignal(signal) : exit;
   } finally {
     await context?.close();
   }
+}
+
+/** Says on stderr what went wrong. @returns the exit code */
+function tell(error: GwError, argv: readonly string[]): number {
+  const { env } = process;
+  const style = makeStyle(colourLevel(process.stderr, env));
+  // Whoever runs a gateway needs the place of a bug; whoever runs a command needs what to do.
+  const debug =
+    (Boolean(env.GW_DEBUG) && env.GW_DEBUG !== '0') || (error.code === 'bug' && argv[0] === 'serve');
+  process.stderr.write(renderError(error, { json: wantsJson(argv, env), debug, style }));
+  return error.exit;
 }
 
 function ignoreGone(error: NodeJS.ErrnoException): void {

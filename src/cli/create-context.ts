@@ -23,7 +23,8 @@ export function createContext(invocation: Invocation, halves: Halves): OpenConte
   const prompts = createPrompts({ json, env });
   const base = { out, env, clock: systemClock, paths: findPaths(env), prompts, selection, halves };
   const network = async (): Promise<GatewaySetting> => {
-    const { proxyFor } = await import('./tunnel/proxy.ts');
+    // Loading what speaks to a proxy takes a noticeable time; most have none.
+    const proxyFor = namesProxy(env) ? (await import('./tunnel/proxy.ts')).proxyFor : () => undefined;
     return { ...base, canPrompt: prompts.canPrompt, proxyFor };
   };
   let opened: Promise<GatewayClient> | undefined;
@@ -48,6 +49,9 @@ export function createContext(invocation: Invocation, halves: Halves): OpenConte
     },
   };
 }
+
+const namesProxy = (env: NodeJS.ProcessEnv): boolean =>
+  Object.keys(env).some((name) => /^(https?|all)_proxy$/i.test(name) && env[name] !== '');
 
 type Asking = Pick<CommandContext, 'out' | 'prompts'>;
 

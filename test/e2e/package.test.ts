@@ -2,9 +2,9 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { VERSION } from '../../src/core/version.ts';
+import { ROOT } from '../support/markdown.ts';
 import { tempDir } from '../support/temp.ts';
 import { newHome } from './support/cli.ts';
-import { ROOT } from './support/markdown.ts';
 import { startShell } from './support/shell.ts';
 
 /** The package as people get it: packed, installed with plain npm in an empty folder, started there. */

@@ -17,10 +17,10 @@ import {
   machineTokens,
   startIdentityProvider,
 } from '../support/idp.ts';
+import { blocks, commands, page, ROOT } from '../support/markdown.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { tempDir } from '../support/temp.ts';
 import { GW, newHome } from './support/cli.ts';
-import { blocks, commands, page, ROOT } from './support/markdown.ts';
 import { type Shell, startShell } from './support/shell.ts';
 
 /**

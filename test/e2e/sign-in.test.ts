@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { approveDeviceCode, browserSignIn, denyDeviceCode } from '../support/idp.ts';
 import { gw, gwJson, type Home, newHome, startGw } from './support/cli.ts';
+import { startProxy } from './support/proxy.ts';
 
 /** The CLI against a real gateway, a real identity provider and a real PostgreSQL. */
 let rig: TestGateway;
@@ -279,6 +280,43 @@ describe('gw doctor', () => {
       result: 'fail',
       fix: expect.stringContaining('gw login'),
     });
+  });
+});
+
+describe('a clock that is an hour off', () => {
+  /** Moves the clock of the child, not that of the system. */
+  const shifted = (ms: number): string =>
+    `--import=data:text/javascript,${encodeURIComponent(`
+      const Real = Date;
+      globalThis.Date = class extends Real {
+        constructor(...args) { if (args.length > 0) super(...args); else super(Real.now() + ${ms}); }
+        static now() { return Real.now() + ${ms}; }
+      };`)}`;
+
+  it.each([3_600_000, -3_600_000])('(%i ms) does no harm, and the doctor says so', async (ms) => {
+    const home = newHome({ NODE_OPTIONS: shifted(ms) });
+    const running = startGw(['login', rig.url, '--browser', '--ca', rig.caFile], home.env);
+    await browserSignIn(await running.onStderr(/Open (\S+)/), 'alice');
+    expect((await running.ended).code).toBe(0);
+    expect((await gw(['ls', '-q'], home.env)).stdout).toBe('prod-db\n');
+    const { code, stdout } = await gw(['doctor'], home.env);
+    expect([code, /✖ clock +(59m 5\ds|1h)/.test(stdout)]).toEqual([1, true]);
+  });
+});
+
+describe('a proxy', () => {
+  it('is used for the gateway when the environment names one, and not for what NO_PROXY names', async () => {
+    const proxy = await startProxy();
+    try {
+      const home = await signedIn();
+      const env = { ...home.env, HTTPS_PROXY: proxy.url };
+      expect((await gw(['ls', '-q'], env)).stdout).toBe('prod-db\n');
+      expect(proxy.asked).toEqual([new URL(rig.url).host]);
+      expect((await gw(['ls', '-q'], { ...env, NO_PROXY: 'localhost' })).code).toBe(0);
+      expect(proxy.asked).toHaveLength(1);
+    } finally {
+      proxy.stop();
+    }
   });
 });
 
