@@ -2,14 +2,16 @@ import { GwError } from '../core/errors.ts';
 import { createMeters } from './allowance.ts';
 import { goawayFrame, windowUpdateFrame } from './control-frames.ts';
 import { ConnectionFault, fault } from './errors.ts';
-import { Exchange, firstWindowBytes } from './exchange.ts';
+import { Exchange } from './exchange.ts';
 import { Farewell } from './farewell.ts';
 import { FrameReader } from './frame-reader.ts';
 import { CODE, DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES, PREFACE } from './frames.ts';
 import { Inbound } from './inbound.ts';
 import { H2_LIMITS } from './limits.ts';
+import { RoundTrip } from './round-trip.ts';
 import { Sender } from './sender.ts';
 import { defaultPeerSettings, SETTING, settingsFrame } from './settings.ts';
+import { firstWindowBytes, type SettledOptions, type Shared, settleOptions } from './shared.ts';
 import { type Role, StreamTable } from './stream-table.ts';
 import { Turns } from './turns.ts';
 import type { H2Options, H2Stream, H2Transport, Headers, Response } from './types.ts';
@@ -25,7 +27,7 @@ import type { H2Options, H2Stream, H2Transport, Headers, Response } from './type
 export class H2Connection {
   readonly #role: Role;
   readonly #transport: H2Transport;
-  readonly #options: H2Options;
+  readonly #options: SettledOptions;
   readonly #table = new StreamTable();
   readonly #turns: Turns;
   readonly #sender: Sender;
@@ -40,33 +42,30 @@ export class H2Connection {
 
   /** Sends the preface and SETTINGS in the first turn. Throws `bug` on windows that cannot be. */
   constructor(role: Role, transport: H2Transport, options: H2Options) {
-    const streamWindowBytes = options.initialWindowBytes ?? H2_LIMITS.streamWindowBytes;
-    const connectionWindowBytes = options.connectionWindowBytes ?? H2_LIMITS.connectionWindowBytes;
-    const maxStreams = options.maxStreams ?? H2_LIMITS.streams;
-    checkWindows(streamWindowBytes, connectionWindowBytes);
+    const settled = settleOptions(options);
+    checkWindows(settled);
     this.#role = role;
     this.#transport = transport;
-    this.#options = options;
+    this.#options = settled;
     const peer = defaultPeerSettings();
-    const meters = createMeters(options.now);
-    const { onStream } = options;
     this.#turns = new Turns(options.schedule, this.#table, () => this.#turn());
     this.#sender = new Sender(transport, peer, this.#turns);
-    const limits = { role, maxStreams, streamWindowBytes, connectionWindowBytes, onStream };
-    this.#exchange = new Exchange(limits, this.#table, this.#sender, peer, meters, this.#turns);
-    this.#farewell = new Farewell(role, this.#table, this.#sender, this.#exchange, this.#turns, options);
-    const inbound = new Inbound(
+    const shared: Shared = {
       role,
-      this.#table,
-      this.#sender,
+      options: settled,
+      table: this.#table,
       peer,
-      meters,
-      this.#exchange,
-      this.#farewell,
-    );
+      meters: createMeters(options.now),
+      turns: this.#turns,
+      sender: this.#sender,
+      trip: new RoundTrip(options.now),
+    };
+    this.#exchange = new Exchange(shared);
+    this.#farewell = new Farewell(shared, this.#exchange);
+    const inbound = new Inbound(shared, this.#exchange, this.#farewell);
     this.#reader = new FrameReader(inbound, H2_LIMITS.frameBytes);
     this.#prefaceAt = role === 'server' ? 0 : PREFACE.length;
-    this.#greet(maxStreams, streamWindowBytes, firstWindowBytes(limits));
+    this.#greet();
   }
 
   /** Streams that are open in at least one direction. */
@@ -167,18 +166,19 @@ export class H2Connection {
     this.#turns.wake();
   }
 
-  #greet(maxStreams: number, streamWindowBytes: number, windowBytes: number): void {
+  #greet(): void {
+    const { maxStreams, initialWindowBytes } = this.#options;
     const client = this.#role === 'client';
     if (client) this.#sender.control(PREFACE);
     this.#sender.control(
       settingsFrame([
         client ? [SETTING.ENABLE_PUSH, 0] : [SETTING.MAX_CONCURRENT_STREAMS, maxStreams],
-        [SETTING.INITIAL_WINDOW_SIZE, streamWindowBytes],
+        [SETTING.INITIAL_WINDOW_SIZE, initialWindowBytes],
         [SETTING.MAX_FRAME_SIZE, H2_LIMITS.frameBytes],
         [SETTING.MAX_HEADER_LIST_SIZE, H2_LIMITS.headerListBytes],
       ]),
     );
-    const wider = windowBytes - DEFAULT_WINDOW_BYTES;
+    const wider = firstWindowBytes(this.#role, this.#options) - DEFAULT_WINDOW_BYTES;
     if (wider > 0) this.#sender.control(windowUpdateFrame(0, wider));
   }
 
@@ -193,13 +193,14 @@ export class H2Connection {
   }
 }
 
-function checkWindows(streamBytes: number, connectionBytes: number): void {
-  const valid = streamBytes >= DEFAULT_WINDOW_BYTES && streamBytes <= connectionBytes;
-  if (!valid || connectionBytes > MAX_WINDOW_BYTES) {
-    throw new GwError('bug', `HTTP/2 windows of ${streamBytes} and ${connectionBytes} bytes cannot be.`, {
-      hint: 'A stream needs 65,535 bytes at least, the connection as much as a stream, and at most 2^31-1.',
-    });
-  }
+function checkWindows({
+  initialWindowBytes: stream,
+  connectionWindowBytes: connection,
+}: SettledOptions): void {
+  if (stream >= DEFAULT_WINDOW_BYTES && stream <= connection && connection <= MAX_WINDOW_BYTES) return;
+  throw new GwError('bug', `HTTP/2 windows of ${stream} and ${connection} bytes cannot be.`, {
+    hint: 'A stream needs 65,535 bytes at least, the connection as much as a stream, and at most 2^31-1.',
+  });
 }
 
 function tunnelClosed(cause: Error | undefined): GwError {

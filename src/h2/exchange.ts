@@ -1,5 +1,4 @@
 import { GwError } from '../core/errors.ts';
-import type { Meters } from './allowance.ts';
 import { headerFrames, resetFrame, windowUpdateFrame } from './control-frames.ts';
 import { codeName, fault, H2Error } from './errors.ts';
 import { readRequest, readResponse } from './fields.ts';
@@ -8,28 +7,9 @@ import { CODE, MAX_STREAM_ID } from './frames.ts';
 import type { Field } from './hpack-decoder.ts';
 import { encodeHeaders } from './hpack-encoder.ts';
 import type { StreamEvents } from './inbound.ts';
-import type { Sender } from './sender.ts';
-import type { PeerSettings } from './settings.ts';
+import { firstWindowBytes, type Shared } from './shared.ts';
 import { Stream, type StreamHost } from './stream.ts';
-import type { Role, StreamTable } from './stream-table.ts';
-import type { Turns } from './turns.ts';
-import type { H2Stream, Headers, Response } from './types.ts';
-
-export interface ExchangeOptions {
-  readonly role: Role;
-  readonly maxStreams: number;
-  readonly streamWindowBytes: number;
-  readonly connectionWindowBytes: number;
-  readonly onStream: ((stream: H2Stream, headers: Headers) => void) | undefined;
-}
-
-/**
- * A server's connection window is that of one stream until it accepted a first one: strangers cannot make it
- * keep more while their credentials are checked.
- */
-export function firstWindowBytes(options: Omit<ExchangeOptions, 'onStream'>): number {
-  return options.role === 'client' ? options.connectionWindowBytes : options.streamWindowBytes;
-}
+import type { Headers, Response } from './types.ts';
 
 const REFUSED = 'The gateway takes no new sessions on this tunnel.';
 
@@ -38,58 +18,42 @@ const REFUSED = 'The gateway takes no new sessions on this tunnel.';
  * way out of the table goes through here.
  */
 export class Exchange implements StreamHost, StreamEvents {
-  readonly #options: ExchangeOptions;
-  readonly #table: StreamTable;
-  readonly #sender: Sender;
-  readonly #peer: PeerSettings;
-  readonly #meters: Meters;
-  readonly #turns: Turns;
+  readonly #shared: Shared;
   readonly #window: ReceiveWindow;
   /** The connection's window has its full size. */
   #wide: boolean;
   /** Set once a final GOAWAY was sent: new streams are refused. */
   refusing = false;
 
-  constructor(
-    options: ExchangeOptions,
-    table: StreamTable,
-    sender: Sender,
-    peer: PeerSettings,
-    meters: Meters,
-    turns: Turns,
-  ) {
-    this.#options = options;
-    this.#table = table;
-    this.#sender = sender;
-    this.#peer = peer;
-    this.#meters = meters;
-    this.#turns = turns;
-    this.#wide = options.role === 'client';
-    this.#window = new ReceiveWindow(firstWindowBytes(options));
+  constructor(shared: Shared) {
+    this.#shared = shared;
+    this.#wide = shared.role === 'client';
+    this.#window = new ReceiveWindow(firstWindowBytes(shared.role, shared.options));
   }
 
   // --- for the owner of the connection
 
   get mayOpen(): boolean {
-    const limit = Math.min(this.#options.maxStreams, this.#peer.maxStreams);
-    return this.#table.streams.size < limit && this.#table.lastId < MAX_STREAM_ID - 1;
+    const limit = Math.min(this.#shared.options.maxStreams, this.#shared.peer.maxStreams);
+    return this.#shared.table.streams.size < limit && this.#shared.table.lastId < MAX_STREAM_ID - 1;
   }
 
   open(headers: Headers, onResponse: Response): Stream {
     const block = encodeHeaders(headers);
-    const stream = this.#add(this.#table.lastId === 0 ? 1 : this.#table.lastId + 2, onResponse);
+    const stream = this.#add(this.#shared.table.lastId === 0 ? 1 : this.#shared.table.lastId + 2, onResponse);
     this.#sendHeaders(stream, block);
+    this.#measure();
     return stream;
   }
 
   /** The connection is over: every stream ends with `error`. */
   abandon(error: GwError): void {
-    for (const stream of [...this.#table.streams.values()]) this.#drop(stream, error, true);
+    for (const stream of [...this.#shared.table.streams.values()]) this.#drop(stream, error, true);
   }
 
   /** GOAWAY: streams the peer will not look at. */
   dropAbove(lastStreamId: number): void {
-    for (const stream of [...this.#table.streams.values()]) {
+    for (const stream of [...this.#shared.table.streams.values()]) {
       if (stream.id > lastStreamId) this.#drop(stream, new H2Error(CODE.REFUSED_STREAM, REFUSED), false);
     }
   }
@@ -98,39 +62,45 @@ export class Exchange implements StreamHost, StreamEvents {
 
   send(stream: Stream, chunk: Uint8Array): boolean {
     this.#requireAnswer(stream);
-    return this.#sender.write(stream, chunk);
+    return this.#shared.sender.write(stream, chunk);
   }
 
   sendEnd(stream: Stream): void {
     this.#requireAnswer(stream);
-    this.#sender.end(stream);
+    this.#shared.sender.end(stream);
   }
 
   sendResponse(stream: Stream, status: number, headers: Headers): void {
     this.#sendHeaders(stream, encodeHeaders({ ':status': String(status), ...headers }));
     if (this.#wide || status < 200 || status > 299) return;
     this.#wide = true;
-    const more = this.#window.grow(this.#options.connectionWindowBytes);
-    if (more > 0) this.#sender.control(windowUpdateFrame(0, more));
+    this.#measure();
+    const more = this.#window.reopen(this.#shared.options.connectionWindowBytes);
+    if (more > 0) this.#shared.sender.control(windowUpdateFrame(0, more));
   }
 
   reset(stream: Stream, code: number): void {
-    this.#sender.reset(stream, resetFrame(stream.id, code));
-    this.#table.rememberReset(stream.id);
-    this.#table.delete(stream);
+    this.#shared.sender.reset(stream, resetFrame(stream.id, code));
+    this.#shared.table.rememberReset(stream.id);
+    this.#shared.table.delete(stream);
   }
 
   release(stream: Stream): void {
-    this.#table.delete(stream);
-    this.#turns.wake();
+    this.#shared.table.delete(stream);
+    this.#shared.turns.wake();
   }
 
+  /** Gives a stream its window back, in the size that suits the path; the first size when memory runs full. */
   reopen(stream: Stream): void {
-    this.#sender.control(windowUpdateFrame(stream.id, stream.window.reopen()));
+    this.#measure();
+    const { initialWindowBytes: least, maxWindowBytes: most } = this.#shared.options;
+    const bytes = this.#window.isCrowded ? least : this.#shared.trip.windowBytes(least, most);
+    const increment = stream.window.reopen(bytes);
+    if (increment > 0) this.#shared.sender.control(windowUpdateFrame(stream.id, increment));
   }
 
   attendLater(stream: Stream): void {
-    this.#turns.attendLater(stream);
+    this.#shared.turns.attendLater(stream);
   }
 
   // --- for what the peer sends
@@ -143,12 +113,12 @@ export class Exchange implements StreamHost, StreamEvents {
 
   consumed(bytes: number): void {
     this.#window.consume(bytes);
-    if (this.#window.due) this.#sender.control(windowUpdateFrame(0, this.#window.reopen()));
+    if (this.#window.due) this.#shared.sender.control(windowUpdateFrame(0, this.#window.reopen()));
   }
 
   streamFault(stream: Stream, code: number, message: string): void {
-    this.#meters.hastyResets.count();
-    this.#sender.chargeAnswer();
+    this.#shared.meters.hastyResets.count();
+    this.#shared.sender.chargeAnswer();
     this.reset(stream, code);
     stream.fail(new H2Error(code, `The peer broke the rules of a stream: ${message}`, false), false);
   }
@@ -160,11 +130,11 @@ export class Exchange implements StreamHost, StreamEvents {
   }
 
   headers(streamId: number, fields: readonly Field[] | undefined, endStream: boolean): void {
-    const stream = this.#table.get(streamId);
+    const stream = this.#shared.table.get(streamId);
     if (stream === undefined) this.#newHeaders(streamId, fields, endStream);
     else if (stream.remoteEnded) this.streamFault(stream, CODE.STREAM_CLOSED, 'HEADERS after END_STREAM.');
     else if (fields === undefined) this.streamFault(stream, CODE.ENHANCE_YOUR_CALM, 'too many headers.');
-    else if (this.#options.role === 'client') this.#response(stream, fields, endStream);
+    else if (this.#shared.role === 'client') this.#response(stream, fields, endStream);
     else this.streamFault(stream, CODE.PROTOCOL_ERROR, 'HEADERS on a connected stream.');
   }
 
@@ -172,15 +142,15 @@ export class Exchange implements StreamHost, StreamEvents {
 
   /** Server: a request. Client: an answer to a stream that is gone. */
   #newHeaders(streamId: number, fields: readonly Field[] | undefined, endStream: boolean): void {
-    if (this.#options.role === 'client' || streamId <= this.#table.lastId) {
-      this.#table.rejectClosed(streamId);
-      this.#meters.ignoredFrames.count();
+    if (this.#shared.role === 'client' || streamId <= this.#shared.table.lastId) {
+      this.#shared.table.rejectClosed(streamId);
+      this.#shared.meters.ignoredFrames.count();
       return;
     }
     if ((streamId & 1) === 0) fault(CODE.PROTOCOL_ERROR, 'A client opened a stream with an even identifier.');
-    this.#table.lastId = streamId;
-    const { onStream, maxStreams } = this.#options;
-    if (this.refusing || onStream === undefined || this.#table.streams.size >= maxStreams) {
+    this.#shared.table.lastId = streamId;
+    const { onStream, maxStreams } = this.#shared.options;
+    if (this.refusing || onStream === undefined || this.#shared.table.streams.size >= maxStreams) {
       this.#refuse(streamId, CODE.REFUSED_STREAM);
     } else if (fields === undefined) {
       this.#refuse(streamId, CODE.ENHANCE_YOUR_CALM);
@@ -194,14 +164,14 @@ export class Exchange implements StreamHost, StreamEvents {
     else {
       const stream = this.#add(streamId, undefined);
       if (endStream) stream.receiveEnd();
-      this.#options.onStream?.(stream, headers);
+      this.#shared.options.onStream?.(stream, headers);
     }
   }
 
   #refuse(streamId: number, code: number): void {
-    this.#meters.hastyResets.count();
-    this.#table.rememberReset(streamId);
-    this.#sender.answer(resetFrame(streamId, code));
+    this.#shared.meters.hastyResets.count();
+    this.#shared.table.rememberReset(streamId);
+    this.#shared.sender.answer(resetFrame(streamId, code));
   }
 
   #response(stream: Stream, fields: readonly Field[], endStream: boolean): void {
@@ -214,7 +184,7 @@ export class Exchange implements StreamHost, StreamEvents {
       this.streamFault(stream, CODE.PROTOCOL_ERROR, 'the response is malformed.');
     } else if (response.status < 200) {
       if (endStream) this.streamFault(stream, CODE.PROTOCOL_ERROR, 'an interim response ends the stream.');
-      else this.#meters.ignoredFrames.count();
+      else this.#shared.meters.ignoredFrames.count();
     } else {
       stream.answered = true;
       stream.isTunnel = response.status < 300;
@@ -230,25 +200,30 @@ export class Exchange implements StreamHost, StreamEvents {
   }
 
   #add(id: number, onResponse: Response | undefined): Stream {
-    const { streamWindowBytes } = this.#options;
-    const stream = new Stream(id, this, this.#peer.initialWindowBytes, streamWindowBytes, onResponse);
-    this.#table.add(stream);
+    const { peer, options } = this.#shared;
+    const stream = new Stream(id, this, peer.initialWindowBytes, options.initialWindowBytes, onResponse);
+    this.#shared.table.add(stream);
     return stream;
   }
 
   #sendHeaders(stream: Stream, block: Buffer): void {
-    this.#sender.control(headerFrames(stream.id, block, 0, this.#peer.maxFrameBytes));
+    this.#shared.sender.control(headerFrames(stream.id, block, 0, this.#shared.peer.maxFrameBytes));
   }
 
   #drop(stream: Stream, error: GwError | undefined, mayDeliver: boolean): void {
-    this.#sender.forget(stream);
-    this.#table.delete(stream);
+    this.#shared.sender.forget(stream);
+    this.#shared.table.delete(stream);
     stream.fail(error, mayDeliver);
-    this.#turns.wake();
+    this.#shared.turns.wake();
+  }
+
+  #measure(): void {
+    const probe = this.#shared.trip.probe();
+    if (probe !== undefined) this.#shared.sender.control(probe);
   }
 
   #requireAnswer(stream: Stream): void {
-    if (this.#options.role === 'server' && !stream.answered) {
+    if (this.#shared.role === 'server' && !stream.answered) {
       throw new GwError('bug', 'A stream was used before it was answered.');
     }
   }

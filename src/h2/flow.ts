@@ -20,15 +20,6 @@ export class ReceiveWindow {
     return this.#available >= 0;
   }
 
-  /** Makes the window larger. Returns the increment to send. */
-  grow(bytes: number): number {
-    const more = bytes - this.#bytes;
-    this.#bytes = bytes;
-    this.#batch = bytes >>> 1;
-    this.#available += more;
-    return more;
-  }
-
   /** Notes bytes that are done with. */
   consume(bytes: number): void {
     this.#consumed += bytes;
@@ -38,11 +29,21 @@ export class ReceiveWindow {
     return this.#consumed >= this.#batch;
   }
 
-  /** Re-opens the window by what was consumed. Returns the increment to send. */
-  reopen(): number {
-    const bytes = this.#consumed;
+  /** More than half of it has arrived and is not consumed. */
+  get isCrowded(): boolean {
+    return (this.#bytes - this.#available - this.#consumed) * 2 > this.#bytes;
+  }
+
+  /**
+   * Re-opens the window by what was consumed, and changes its size to `bytes`; it shrinks no faster than data
+   * is consumed, as an increment cannot be taken back. Returns the increment to send, perhaps 0.
+   */
+  reopen(bytes = this.#bytes): number {
+    const increment = Math.max(0, this.#consumed + bytes - this.#bytes);
+    this.#bytes += increment - this.#consumed;
+    this.#batch = this.#bytes >>> 1;
+    this.#available += increment;
     this.#consumed = 0;
-    this.#available += bytes;
-    return bytes;
+    return increment;
   }
 }

@@ -1,14 +1,12 @@
-import type { Meters } from './allowance.ts';
 import { pingFrame } from './control-frames.ts';
 import { fault } from './errors.ts';
 import type { FrameSink } from './frame-reader.ts';
 import { CODE, FLAG, FRAME, readUint31, readUint32 } from './frames.ts';
 import { HeaderBlock } from './header-block.ts';
 import { type Field, HpackDecoder } from './hpack-decoder.ts';
-import type { Sender } from './sender.ts';
-import { admitSettings, applySettings, type PeerSettings, SETTINGS_ACK } from './settings.ts';
+import { admitSettings, applySettings, SETTINGS_ACK } from './settings.ts';
+import type { Shared } from './shared.ts';
 import type { Stream } from './stream.ts';
-import type { Role, StreamTable } from './stream-table.ts';
 
 /** What the frames of the peer mean to streams. */
 export interface StreamEvents {
@@ -25,7 +23,8 @@ export interface StreamEvents {
 /** ... and to the connection. */
 export interface ConnectionEvents {
   peerGoaway(lastStreamId: number, code: number): void;
-  pong(payload: Buffer): void;
+  /** False when it answers no PING of ours. */
+  pong(payload: Buffer): boolean;
 }
 
 /**
@@ -33,11 +32,7 @@ export interface ConnectionEvents {
  * checked before a payload is collected. Throws ConnectionFault; what concerns one stream only goes to its events.
  */
 export class Inbound implements FrameSink {
-  readonly #role: Role;
-  readonly #table: StreamTable;
-  readonly #sender: Sender;
-  readonly #peer: PeerSettings;
-  readonly #meters: Meters;
+  readonly #shared: Shared;
   readonly #streams: StreamEvents;
   readonly #connection: ConnectionEvents;
   readonly #block = new HeaderBlock();
@@ -47,20 +42,8 @@ export class Inbound implements FrameSink {
   #stream: Stream | undefined = undefined;
   #endStream = false;
 
-  constructor(
-    role: Role,
-    table: StreamTable,
-    sender: Sender,
-    peer: PeerSettings,
-    meters: Meters,
-    streams: StreamEvents,
-    connection: ConnectionEvents,
-  ) {
-    this.#role = role;
-    this.#table = table;
-    this.#sender = sender;
-    this.#peer = peer;
-    this.#meters = meters;
+  constructor(shared: Shared, streams: StreamEvents, connection: ConnectionEvents) {
+    this.#shared = shared;
     this.#streams = streams;
     this.#connection = connection;
   }
@@ -71,13 +54,13 @@ export class Inbound implements FrameSink {
     if (this.#block.streamId !== 0 || !this.#greeted) this.#outOfPlace();
     this.#endStream = (flags & FLAG.END_STREAM) !== 0;
     if (length > 0) this.#streams.take(length);
-    else if (!this.#endStream) this.#meters.emptyData.count();
-    const stream = this.#table.get(streamId);
+    else if (!this.#endStream) this.#shared.meters.emptyData.count();
+    const stream = this.#shared.table.get(streamId);
     this.#stream = stream;
     if (stream === undefined) this.#strayData(streamId, length);
     else if (stream.remoteEnded)
       this.#dataFault(stream, CODE.STREAM_CLOSED, length, 'DATA after END_STREAM.');
-    else if (!stream.answered && this.#role === 'client') {
+    else if (!stream.answered && this.#shared.role === 'client') {
       this.#dataFault(stream, CODE.PROTOCOL_ERROR, length, 'DATA before the response headers.');
     } else if (!stream.window.take(length)) {
       this.#dataFault(stream, CODE.FLOW_CONTROL_ERROR, length, 'DATA beyond the window of its stream.');
@@ -97,7 +80,7 @@ export class Inbound implements FrameSink {
   }
 
   #strayData(streamId: number, length: number): void {
-    this.#table.rejectClosed(streamId);
+    this.#shared.table.rejectClosed(streamId);
     this.#streams.consumed(length);
   }
 
@@ -158,11 +141,11 @@ export class Inbound implements FrameSink {
         this.#ping(flags, buffer.subarray(start, end));
         break;
       case FRAME.GOAWAY:
-        this.#meters.ignoredFrames.count();
+        this.#shared.meters.ignoredFrames.count();
         this.#connection.peerGoaway(readUint31(buffer, start), readUint32(buffer, start + 4));
         break;
       default:
-        this.#meters.ignoredFrames.count();
+        this.#shared.meters.ignoredFrames.count();
     }
   }
 
@@ -173,56 +156,59 @@ export class Inbound implements FrameSink {
   }
 
   #reset(streamId: number, code: number): void {
-    const stream = this.#table.get(streamId);
+    const stream = this.#shared.table.get(streamId);
     if (stream !== undefined) {
-      if (!stream.answered) this.#meters.hastyResets.count();
-      this.#meters.resets.count();
+      if (!stream.answered) this.#shared.meters.hastyResets.count();
+      this.#shared.meters.resets.count();
       this.#streams.wasReset(stream, code);
       return;
     }
-    this.#table.rejectIdle(streamId);
-    this.#meters.ignoredFrames.count();
+    this.#shared.table.rejectIdle(streamId);
+    this.#shared.meters.ignoredFrames.count();
   }
 
   #windowUpdate(streamId: number, increment: number): void {
-    this.#meters.windowUpdates.count();
+    this.#shared.meters.windowUpdates.count();
     if (streamId === 0) {
       if (increment === 0) fault(CODE.PROTOCOL_ERROR, 'WINDOW_UPDATE by nothing.');
-      this.#sender.widen(increment);
+      this.#shared.sender.widen(increment);
       return;
     }
-    const stream = this.#table.get(streamId);
+    const stream = this.#shared.table.get(streamId);
     if (stream === undefined) {
-      this.#table.rejectIdle(streamId);
-      this.#meters.ignoredFrames.count();
+      this.#shared.table.rejectIdle(streamId);
+      this.#shared.meters.ignoredFrames.count();
     } else if (increment === 0) {
       this.#streams.streamFault(stream, CODE.PROTOCOL_ERROR, 'WINDOW_UPDATE by nothing.');
-    } else if (!this.#sender.widenStream(stream, increment)) {
+    } else if (!this.#shared.sender.widenStream(stream, increment)) {
       this.#streams.streamFault(stream, CODE.FLOW_CONTROL_ERROR, 'The window of a stream overflows.');
     }
   }
 
   #settings(flags: number, buffer: Buffer, start: number, end: number): void {
     this.#greeted = true;
-    this.#meters.settingsFrames.count();
+    this.#shared.meters.settingsFrames.count();
     if ((flags & FLAG.ACK) !== 0) return;
-    const before = this.#peer.initialWindowBytes;
-    applySettings(this.#peer, buffer, start, end, this.#role === 'client');
-    const change = this.#peer.initialWindowBytes - before;
+    const before = this.#shared.peer.initialWindowBytes;
+    applySettings(this.#shared.peer, buffer, start, end, this.#shared.role === 'client');
+    const change = this.#shared.peer.initialWindowBytes - before;
     if (change !== 0) {
-      for (const stream of this.#table.streams.values()) {
-        if (!this.#sender.widenStream(stream, change)) {
+      for (const stream of this.#shared.table.streams.values()) {
+        if (!this.#shared.sender.widenStream(stream, change)) {
           fault(CODE.FLOW_CONTROL_ERROR, 'SETTINGS_INITIAL_WINDOW_SIZE makes a window overflow.');
         }
       }
     }
-    this.#sender.answer(SETTINGS_ACK);
+    this.#shared.sender.answer(SETTINGS_ACK);
   }
 
   #ping(flags: number, payload: Buffer): void {
-    this.#meters.pings.count();
-    if ((flags & FLAG.ACK) !== 0) this.#connection.pong(payload);
-    else this.#sender.answer(pingFrame(FLAG.ACK, payload));
+    if ((flags & FLAG.ACK) !== 0) {
+      if (!this.#connection.pong(payload)) this.#shared.meters.ignoredFrames.count();
+      return;
+    }
+    this.#shared.meters.pings.count();
+    this.#shared.sender.answer(pingFrame(FLAG.ACK, payload));
   }
 
   #outOfPlace(): never {

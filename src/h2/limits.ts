@@ -16,10 +16,17 @@ const allowance = (burst: number, perSecond: number): Allowance => ({ burst, per
 export const H2_LIMITS = {
   /** Streams of one connection unless the owner says otherwise. */
   streams: 10_000,
-  /** Receive window of a stream: covers 1 Gbit/s at 8 ms; a stalled reader holds at most this much memory. */
-  streamWindowBytes: 1 * MiB,
-  /** Receive window of the connection, re-opened as streams consume: 64 stalled readers with full windows. */
+  /** Receive window of a stream at first: full speed on a near path, where a larger one would only be a queue. */
+  streamWindowBytes: 256 * KiB,
+  /** ... and what it may grow to on a far path: 80 MB/s at 50 ms. A stalled reader holds at most this much memory. */
+  maxStreamWindowBytes: 4 * MiB,
+  /** Receive window of the connection, re-opened as streams consume: 256 stalled readers with full first windows. */
   connectionWindowBytes: 64 * MiB,
+  /** The speed we expect of a path, to size windows by its round trip: 1 Gbit/s. */
+  pathBytesPerMs: 125_000,
+  /** While bulk data comes in, the round trip is measured that often, and the best of so many counts. */
+  probeIntervalMs: 200,
+  probesKept: 16,
   /** DATA payload we accept per frame: DATA is never collected, so larger frames cost nothing but fairness. */
   frameBytes: 64 * KiB,
 
@@ -58,8 +65,8 @@ export const H2_LIMITS = {
   resets: allowance(20_000, 1_000),
   /** SETTINGS make us answer and walk all streams; real peers send one or two in a connection's life. */
   settingsFrames: allowance(20, 1),
-  /** PING makes us answer; keep-alive and bandwidth probes send a few a second. */
-  pings: allowance(100, 10),
+  /** PING makes us answer; our own peer measures five times a second while bulk data flows. */
+  pings: allowance(100, 50),
   /** DATA without a payload and without END_STREAM says nothing. */
   emptyData: allowance(100, 10),
   /** PRIORITY, unknown types, GOAWAY, frames for streams that are gone: parsed and thrown away. */

@@ -34,11 +34,13 @@ export type Response = (status: number, headers: Headers) => void;
 export interface H2Options {
   /** Streams the peer may have open at once (server), streams we open at once (client). */
   readonly maxStreams?: number;
-  /** Receive window of each stream, 65,535 to 2^31-1 bytes. */
+  /** Receive window of each stream at first, 65,535 to 2^31-1 bytes. */
   readonly initialWindowBytes?: number;
+  /** What a stream's window may grow to where the peer is far away; no growth if it is not larger. */
+  readonly maxWindowBytes?: number;
   /** Receive window of the whole connection, at least that of a stream. */
   readonly connectionWindowBytes?: number;
-  /** Monotonic milliseconds; feeds the allowances against floods only. */
+  /** Monotonic milliseconds; for the allowances against floods and for sizing windows. */
   readonly now: () => number;
   /**
    * Runs `turn` soon, never at once; called once per turn that has something to do, first in the constructor.

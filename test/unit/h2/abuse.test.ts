@@ -48,7 +48,7 @@ describe('a connection ends itself with ENHANCE_YOUR_CALM', () => {
     ],
     ['SETTINGS', H2_LIMITS.settingsFrames.burst - 1, () => frame(FRAME.SETTINGS, 0, 0)],
     ['PING', H2_LIMITS.pings.burst, () => ping],
-    ['PING ACK', H2_LIMITS.pings.burst, () => frame(FRAME.PING, FLAG.ACK, 0, Buffer.alloc(8, 1))],
+    ['PING ACK', H2_LIMITS.ignoredFrames.burst, () => frame(FRAME.PING, FLAG.ACK, 0, Buffer.alloc(8, 1))],
     ['unknown frames', H2_LIMITS.ignoredFrames.burst, () => frame(0x42, 0, 0)],
     ['PRIORITY', H2_LIMITS.ignoredFrames.burst, () => frame(FRAME.PRIORITY, 0, 1, Buffer.alloc(5))],
     ['GOAWAY', H2_LIMITS.ignoredFrames.burst, () => frame(FRAME.GOAWAY, 0, 0, Buffer.alloc(8))],

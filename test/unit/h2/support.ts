@@ -85,6 +85,8 @@ export function framesOf(bytes: Buffer): Frame[] {
   return frames;
 }
 
+export const isProbe = (payload: Buffer): boolean => payload.toString().startsWith('gw-trip');
+
 export function frame(
   type: number,
   flags: number,
@@ -192,10 +194,10 @@ export class End {
     this.turns.run();
   }
 
-  /** Frames sent since the last look. */
+  /** Frames sent since the last look, without the PINGs that measure the round trip. */
   sent(): Frame[] {
     this.turns.run();
-    return framesOf(this.pipe.take());
+    return framesOf(this.pipe.take()).filter(({ type, payload }) => type !== FRAME.PING || !isProbe(payload));
   }
 
   /** The error code of the GOAWAY among what was sent, if one was. */
