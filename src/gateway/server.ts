@@ -179,9 +179,11 @@ async function assemble(
     },
     async apply(next) {
       const renewed = await readCertificate(next);
-      live = makeLive(next, keys, live, clock);
-      registry.limits = limitsOf(next);
+      const nextLive = makeLive(next, keys, live, clock);
+      // What can fail comes before the first change.
       port.certificate = renewed;
+      live = nextLive;
+      registry.limits = limitsOf(next);
     },
     async stop(reason, drainMs = live.config.drainMs) {
       const leaving = new GwError('shutting_down', 'This gateway is shutting down.', {
