@@ -50,7 +50,7 @@ export interface Gateway {
   readonly journal: Journal;
   /** Takes another configuration into use. Sessions that exist are not touched. */
   apply(config: Config): Promise<void>;
-  /** Stops within `drainMs` plus a few seconds. */
+  /** Stops within `drainMs` plus a few seconds. Called again it is the same stop, which may be over sooner. */
   stop(reason: string, drainMs?: number): Promise<void>;
 }
 
@@ -170,6 +170,31 @@ async function assemble(
   const timers = startTimers({ registry, tunnels, store, keys, gateway, log, clock });
   undo.push(() => timers.stop());
 
+  let stopping: Promise<void> | undefined;
+  const { promise: drained, resolve: endDrain } = Promise.withResolvers<void>();
+  const shutDown = async (reason: string): Promise<void> => {
+    const leaving = new GwError('shutting_down', 'This gateway is shutting down.', {
+      hint: 'Connect again.',
+    });
+    http.leave();
+    port.close();
+    registry.close(leaving);
+    tunnels.drain();
+    await Promise.race([registry.whenEmpty(), drained]);
+    registry.endAll(leaving);
+    await orLater(registry.whenEmpty(), FAREWELL_MS);
+    timers.stop();
+    tunnels.destroy();
+    await http.close();
+    await store
+      .unregisterGateway(id)
+      .catch((error: unknown) => log.failure('unregister_failed', asGwError(error)));
+    await store.close();
+    metrics.close();
+    journal.note(gatewayStopped(clock.now(), { gateway: id, reason }));
+    await journal.close();
+  };
+
   return {
     address,
     adminAddress,
@@ -185,27 +210,10 @@ async function assemble(
       live = nextLive;
       registry.limits = limitsOf(next);
     },
-    async stop(reason, drainMs = live.config.drainMs) {
-      const leaving = new GwError('shutting_down', 'This gateway is shutting down.', {
-        hint: 'Connect again.',
-      });
-      http.leave();
-      port.close();
-      registry.close(leaving);
-      tunnels.drain();
-      await orLater(registry.whenEmpty(), drainMs);
-      registry.endAll(leaving);
-      await orLater(registry.whenEmpty(), FAREWELL_MS);
-      timers.stop();
-      tunnels.destroy();
-      await http.close();
-      await store
-        .unregisterGateway(id)
-        .catch((error: unknown) => log.failure('unregister_failed', asGwError(error)));
-      await store.close();
-      metrics.close();
-      journal.note(gatewayStopped(clock.now(), { gateway: id, reason }));
-      await journal.close();
+    stop(reason, drainMs = live.config.drainMs) {
+      setTimeout(endDrain, drainMs).unref();
+      stopping ??= shutDown(reason);
+      return stopping;
     },
   };
 }
