@@ -3,8 +3,6 @@
  * is told by HTTPS_PROXY, ALL_PROXY and NO_PROXY in the usual upper and lower case. Its credentials are in the
  * URL and go nowhere but into the request.
  */
-import { request as plainRequest } from 'node:http';
-import { request as tlsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { getProxyForUrl } from 'proxy-from-env';
 import { GwError } from '../../core/errors.ts';
@@ -39,15 +37,17 @@ export function proxyName(proxy: URL): string {
  * @param ca the roots an https proxy is trusted by; undefined for those of Node
  * @throws GwError `gateway_unreachable` when the proxy refuses; otherwise the socket's own error, or the reason of `signal`
  */
-export function connectThroughProxy(
+export async function connectThroughProxy(
   proxy: URL,
   authority: string,
   signal: AbortSignal,
   ca?: string,
 ): Promise<Socket> {
   const isTls = proxy.protocol === 'https:';
+  // They take a noticeable time to load, and most people have no proxy.
+  const { request: send } = await (isTls ? import('node:https') : import('node:http'));
   return new Promise((resolve, reject) => {
-    const request = (isTls ? tlsRequest : plainRequest)({
+    const request = send({
       method: 'CONNECT',
       host: proxy.hostname.replace(/^\[|\]$/g, ''),
       port: proxy.port || (isTls ? 443 : 80),
