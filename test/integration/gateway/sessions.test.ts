@@ -132,14 +132,15 @@ describe('how many', () => {
 
 describe('the end of a session grant', () => {
   it('closes its sessions with 57P01: idle, and in the middle of a statement, whose transaction rolls back', async () => {
-    await gw.postgres.query('create table ending (a int)', [], 'shop');
+    await gw.postgres.query('create table ending (a int); grant all on ending to public', [], 'shop');
     await gw.reconfigure((document) => {
       document.session_grants = { ttl: '1s', session_limit: '1s' };
     });
     const short = await gw.sessionGrant('alice');
     const idle = await session(short);
     const busy = await session(short);
-    busy.send(query('begin; insert into ending values (1); select pg_sleep(60)'));
+    busy.send(query('begin; insert into ending values (1)'), query('select pg_sleep(60)'));
+    expect(await busy.until('Z')).toBe('CCZ');
     for (const client of [idle, busy]) {
       const messages = await client.untilClosed();
       expect(errorIn(messages.filter(({ type }) => type === 'E').slice(-1))).toMatchObject({
