@@ -305,7 +305,7 @@ describe('a clock that is an hour off', () => {
 });
 
 describe('a proxy', () => {
-  it('is used for the gateway when the environment names one, and not for what NO_PROXY names', async () => {
+  it('is used for API and tunnel when the environment names one, and not for what NO_PROXY names', async () => {
     const proxy = await startProxy();
     try {
       const home = await signedIn();
@@ -314,6 +314,9 @@ describe('a proxy', () => {
       expect(proxy.asked).toEqual([new URL(rig.url).host]);
       expect((await gw(['ls', '-q'], { ...env, NO_PROXY: 'localhost' })).code).toBe(0);
       expect(proxy.asked).toHaveLength(1);
+      const { stdout } = await gw(['doctor', 'prod-db'], env);
+      expect(stdout).toMatch(/✔ target prod-db/);
+      expect(proxy.asked.length, 'the tunnel takes the same way').toBeGreaterThan(2);
     } finally {
       proxy.stop();
     }
