@@ -2,7 +2,7 @@ import http2 from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { H2Connection } from '../../src/h2/connection.ts';
-import type { H2Transport } from '../../src/h2/types.ts';
+import type { H2Options, H2Transport } from '../../src/h2/types.ts';
 
 /**
  * The two ways to carry streams over one TLS connection that the benchmark compares, behind one small
@@ -25,9 +25,8 @@ export interface BenchEnd {
 export const KINDS = ['node:http2', 'own, immediate', 'own, nextTick', 'own, adaptive'] as const;
 export type Kind = (typeof KINDS)[number];
 
-const WINDOW_BYTES = 1 << 20;
 const CONNECTION_WINDOW_BYTES = 64 << 20;
-const SETTINGS = { initialWindowSize: WINDOW_BYTES, maxFrameSize: 1 << 16, enablePush: false };
+const SETTINGS = { initialWindowSize: 1 << 20, maxFrameSize: 1 << 16, enablePush: false };
 const CONNECT = { ':method': 'CONNECT', ':authority': 'db:5432', authorization: 'Bearer bench' };
 const nothing = (): void => {};
 
@@ -77,13 +76,8 @@ function own(role: 'client' | 'server', kind: Kind, socket: TLSSocket, accept: A
     close: () => socket.destroySoon(),
   };
   const connection = new H2Connection(role, transport, {
-    initialWindowBytes: WINDOW_BYTES,
-    connectionWindowBytes: CONNECTION_WINDOW_BYTES,
     now: () => performance.now(),
-    schedule: (turn, activeStreams) => {
-      if (kind === 'own, immediate' || (kind === 'own, adaptive' && activeStreams > 1)) setImmediate(turn);
-      else process.nextTick(turn);
-    },
+    schedule: scheduleOf(kind),
     onStream: (opened) => {
       opened.respond(200);
       const stream = bench(
@@ -99,6 +93,16 @@ function own(role: 'client' | 'server', kind: Kind, socket: TLSSocket, accept: A
   socket.on('drain', () => connection.drained());
   socket.on('close', () => connection.destroy());
   return connection;
+}
+
+/** When a turn runs: at the end of the loop's round, after each callback, or by the number of streams. */
+function scheduleOf(kind: Kind): H2Options['schedule'] {
+  if (kind === 'own, immediate') return setImmediate;
+  if (kind === 'own, nextTick') return process.nextTick;
+  return (turn, activeStreams) => {
+    if (activeStreams > 1) setImmediate(turn);
+    else process.nextTick(turn);
+  };
 }
 
 function bench(write: (chunk: Uint8Array) => boolean, close: () => void): BenchStream {
