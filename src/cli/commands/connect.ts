@@ -22,7 +22,7 @@ import { listTunnels, logFile, type TunnelSummary } from '../tunnel/registry.ts'
 import { Reporter } from '../tunnel/reporter.ts';
 import { exitOfCommand } from '../tunnel/run-command.ts';
 import { runThrough } from '../tunnel/run-through.ts';
-import { grantEnded, type Stops, serveUntilStopped } from '../tunnel/serve.ts';
+import { countOf, grantEnded, type Stops, serveUntilStopped } from '../tunnel/serve.ts';
 
 interface Options extends LocalWishes {
   readonly print?: PrintFormat;
@@ -31,6 +31,9 @@ interface Options extends LocalWishes {
   /** Set by `--background` for the child it starts. */
   readonly detached?: string;
 }
+
+/** A pool may open and close hundreds of connections a second. */
+const STATUS_MS = 200;
 
 export const connect: CommandSpec = {
   name: 'connect',
@@ -130,10 +133,32 @@ async function stayInForeground(target: string, options: Options, context: Comma
         handler(count > 1);
       }),
   };
+  const { host, port } = ready.local.endpoint;
+  const status = (): void =>
+    out.status(`${target} on ${host}:${port}: ${countOf(reporter.connections)} open`);
+  const stopStatus = throttled(status, STATUS_MS, reporter);
   const end = await serveUntilStopped(ready.tunnel, reporter, stops, out);
+  stopStatus();
+  out.status('');
   await ready.local.remove();
   if (end === 'ended') throw grantEnded(target);
   return exitOfSignal(last);
+}
+
+/** Shows the state at once, then each time the count changes, but only so often. Returns the way to stop. */
+function throttled(show: () => void, pauseMs: number, reporter: Reporter): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  reporter.onCount = () => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      show();
+    }, pauseMs).unref();
+  };
+  show();
+  return () => {
+    reporter.onCount = () => {};
+    clearTimeout(timer);
+  };
 }
 
 function show(

@@ -52,6 +52,11 @@ export interface Output {
   notice(text: string): void;
   /** A warning, on stderr. */
   warn(text: string): void;
+  /**
+   * Plain text on the last line of the terminal, redrawn when it changes; nothing where there is no terminal. An
+   * empty text takes it away.
+   */
+  status(text: string): void;
   /** A spinner on a terminal; elsewhere the text once, as a note. */
   spinner(text: string): Spinner;
 }

@@ -80,7 +80,8 @@ export class TableWriter implements ResultWriter {
     }
     this.#widths = widths;
     const rule = widths.map((width) => '-'.repeat(width + 2)).join('+');
-    const text = this.#line(names) + `${rule}\n` + this.#held.map((cells) => this.#line(cells)).join('');
+    const rows = this.#held.map((cells) => this.#line(cells)).join('');
+    const text = `${this.#line(names)}${rule}\n${rows}`;
     this.#held = [];
     return text;
   }

@@ -1,7 +1,8 @@
 import { toJson } from './json.ts';
 import type { Output } from './output.ts';
-import { sanitiseStyled } from './sanitise.ts';
+import { sanitise, sanitiseStyled } from './sanitise.ts';
 import { oraSpinner, plainSpinner } from './spinner.ts';
+import { StatusLine } from './status-line.ts';
 import { safeWriter, type TextStream } from './streams.ts';
 import { colourLevel, makeStyle } from './style.ts';
 import { tableLines } from './table.ts';
@@ -24,9 +25,13 @@ export function createOutput({ json, quiet, env, stdout, stderr }: OutputOptions
   const style = makeStyle(colourLevel(stderr, env));
   const stdoutIsTty = stdout.isTTY === true;
   const stderrIsTty = stderr.isTTY === true;
+  // A terminal that does not say how wide it is (0 columns) cannot be drawn on.
+  const canDraw = stderrIsTty && stderr.columns !== 0 && env.TERM !== 'dumb' && !json && !quiet;
+  const statusLine = new StatusLine(words.write, () => stderr.columns ?? DEFAULT_COLUMNS);
+  const say = (text: string): void => statusLine.above(`${text}\n`);
   const line = (text: string): void => data.write(`${sanitiseStyled(text)}\n`);
   const note = (text: string): void => {
-    if (!quiet) words.write(`${sanitiseStyled(text)}\n`);
+    if (!quiet) say(sanitiseStyled(text));
   };
   return {
     json,
@@ -43,12 +48,14 @@ export function createOutput({ json, quiet, env, stdout, stderr }: OutputOptions
     },
     raw: (chunk) => data.writeAndWait(chunk),
     note,
-    notice: (text) => words.write(`${sanitiseStyled(text)}\n`),
-    warn: (text) => words.write(`${style.warning('warning:')} ${sanitiseStyled(text)}\n`),
+    notice: (text) => say(sanitiseStyled(text)),
+    warn: (text) => say(`${style.warning('warning:')} ${sanitiseStyled(text)}`),
+    status(text) {
+      if (canDraw) statusLine.show(sanitise(text));
+    },
     spinner(text) {
       if (quiet) return plainSpinner(text, () => {});
-      const animated = stderrIsTty && env.TERM !== 'dumb' && !json;
-      if (!animated) return plainSpinner(text, note);
+      if (!canDraw) return plainSpinner(text, note);
       return oraSpinner(text, {
         stream: stderr as unknown as NodeJS.WritableStream,
         clean: sanitiseStyled,

@@ -59,7 +59,10 @@ function handshake(settings: DialSettings, raw: Socket | undefined, stop: AbortS
     const settle = (error: Error | undefined): void => {
       stop.removeEventListener('abort', onAbort);
       socket.off('error', settle).off('close', onClose).off('secureConnect', onSecure);
-      if (error === undefined) return resolve(socket);
+      if (error === undefined) {
+        resolve(socket);
+        return;
+      }
       // An error that comes after this one must not end the process.
       socket.on('error', () => {}).destroy();
       reject(error);
@@ -101,6 +104,8 @@ const CERTIFICATE_CAUSES: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: NOT_TRUSTED,
   SELF_SIGNED_CERT_IN_CHAIN: NOT_TRUSTED,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: NOT_TRUSTED,
+  // Another authority of the same name.
+  CERT_SIGNATURE_FAILURE: NOT_TRUSTED,
   UNABLE_TO_GET_ISSUER_CERT: NOT_TRUSTED,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: NOT_TRUSTED,
 };

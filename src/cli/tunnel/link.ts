@@ -232,11 +232,13 @@ export class Link implements GatewayConnectionEvents {
     if (pause === undefined) return;
     const now = this.#clock.monotonic();
     const dueMs = pause.sinceMs + (this.#failures === 0 ? 0 : HURRIED_PAUSE_MS);
-    if (dueMs <= now) return pause.wake();
-    if (dueMs >= pause.dueMs) return;
-    clearTimeout(pause.timer);
-    pause.dueMs = dueMs;
-    pause.timer = setTimeout(pause.wake, dueMs - now);
+    if (dueMs <= now) {
+      pause.wake();
+    } else if (dueMs < pause.dueMs) {
+      clearTimeout(pause.timer);
+      pause.dueMs = dueMs;
+      pause.timer = setTimeout(pause.wake, dueMs - now);
+    }
   }
 }
 

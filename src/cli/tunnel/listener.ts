@@ -139,7 +139,10 @@ export class LocalListener implements LocalHost {
   }
 
   #admit(channel: SocketChannel): void {
-    if (!this.isAccepting) return channel.destroy();
+    if (!this.isAccepting) {
+      channel.destroy();
+      return;
+    }
     const connection = new LocalConnection(this, channel, this.way.now());
     this.#open.add(connection);
     this.#timed.add(connection);

@@ -24,7 +24,7 @@ export async function serveUntilStopped(
     const remove = stops.onStop((isUrgent) => {
       if (isUrgent) return finish('stopped');
       const open = tunnel.listener.openConnections;
-      if (open > 0) say.note(`Waiting for ${connections(open)} to end. Ask again to cut.`);
+      if (open > 0) say.note(`Waiting for ${countOf(open)} to end. Ask again to cut.`);
       void tunnel.listener.drain().then(() => finish('stopped'));
     });
     const finish = (how: ServeEnd): void => {
@@ -45,6 +45,6 @@ export function grantEnded(target: string): GwError {
 }
 
 /** `1 connection`, `3 connections`. */
-export function connections(count: number): string {
+export function countOf(count: number): string {
   return `${count} connection${count === 1 ? '' : 's'}`;
 }

@@ -92,7 +92,10 @@ export class SessionStream {
       }
     }
     const mayRepeat = isLost && this.#mayRepeat && this.way.now() < this.#deadlineMs;
-    if (!mayRepeat) return this.#close(error);
+    if (!mayRepeat) {
+      this.#close(error);
+      return;
+    }
     setImmediate(() => {
       // The link learns of a loss after its streams. If it did not, this connection lives but takes no more streams.
       if (this.way.link.live === attempt.connection) this.#close(error);
