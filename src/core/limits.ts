@@ -51,6 +51,8 @@ export const LIMITS = {
   loginRenewIntervalMs: 5_000,
   /** Between two readings of the signing keys: an unknown key may be a forgery, and must not cost a query each. */
   signingKeyRefreshMs: 5_000,
+  /** A client that ended its direction without Terminate is gone or a script that waits; then what runs is cancelled. */
+  clientGoneMs: 10_000,
   /** How long a cancel may take to reach PostgreSQL. */
   cancelTimeoutMs: 10_000,
   /** A tunnel that does not answer PING this long is dead. */

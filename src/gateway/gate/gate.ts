@@ -48,15 +48,28 @@ export class Gate {
     try {
       const decision = this.#decide(statement.facts);
       if (decision.outcome === 'deny') {
-        this.#recorder.refused(id, statement, decision.rule, decision.error.sqlstate);
-        this.#meter.statement(protocol, 'deny', 0);
-        return decision.error;
+        return this.#refuse(id, statement, protocol, decision.rule, decision.error);
       }
       const sequence = this.#recorder.intent(id, statement, protocol, name);
       return { id, sequence, startedAt, statement };
     } catch (error) {
       return refusalOf(error);
     }
+  }
+
+  /** Refuses what no policy needs to be asked about, and records it as any refusal. @returns the error to answer with. */
+  refuse(statement: Statement, protocol: Protocol, rule: string, error: GwError): GwError {
+    try {
+      return this.#refuse(++this.#statements, statement, protocol, rule, error);
+    } catch (failure) {
+      return refusalOf(failure);
+    }
+  }
+
+  #refuse(id: number, statement: Statement, protocol: Protocol, rule: string, error: GwError): GwError {
+    this.#recorder.refused(id, statement, rule, error.sqlstate);
+    this.#meter.statement(protocol, 'deny', 0);
+    return error;
   }
 
   /** Journals what came of an admitted statement. A failing journal shows at the next `admit`. */

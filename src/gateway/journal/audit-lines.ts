@@ -2,7 +2,8 @@ import { type ReadOptions, readJournal } from './read.ts';
 import type { JournalEntry, JournalRecord } from './segment-reader.ts';
 
 /**
- * Intents and outcomes joined: one line per statement, given when its outcome is known. A journal line is
+ * Intents and outcomes joined: one line per statement, given when its outcome is known. A Query message with
+ * several statements has one intent and an outcome for each. A journal line is
  * data, not trusted: members of another type than expected are left out.
  */
 export interface AuditLine {
@@ -45,6 +46,8 @@ export function readAudit(folder: string, options: ReadOptions = {}): AsyncGener
 /** Joins the records of a journal, given in their order. */
 export async function* auditLines(entries: AsyncIterable<JournalEntry>): AsyncGenerator<AuditLine> {
   const open = new Map<string, AuditLine>();
+  /** Of each session the line last given: more outcomes of the same text may follow. */
+  const given = new Map<string, AuditLine>();
   for await (const { sequence, record } of entries) {
     switch (record.event) {
       case 'statement':
@@ -52,7 +55,7 @@ export async function* auditLines(entries: AsyncIterable<JournalEntry>): AsyncGe
         if (open.size > MAX_OPEN) yield* close(open, isFirst(), {});
         break;
       case 'outcome':
-        yield outcome(open, sequence, record);
+        yield outcome(open, given, sequence, record);
         break;
       case 'statement_refused':
         yield { ...called(sequence, record), state: 'refused', ...refusal(record) };
@@ -66,9 +69,11 @@ export async function* auditLines(entries: AsyncIterable<JournalEntry>): AsyncGe
         break;
       case 'session_ended':
         yield* close(open, (line) => line.session === record.session, { state: 'unfinished' });
+        given.delete(text(record.session) ?? '');
         break;
       case 'gateway_started':
         yield* close(open, () => true, { state: 'unfinished' });
+        given.clear();
         break;
     }
   }
@@ -123,11 +128,18 @@ function refusal(record: JournalRecord): Pick<AuditLine, 'rule' | 'sqlstate'> {
   return { rule: text(record.rule), sqlstate: text(record.sqlstate) };
 }
 
-function outcome(open: Map<string, AuditLine>, sequence: number, record: JournalRecord): AuditLine {
+function outcome(
+  open: Map<string, AuditLine>,
+  given: Map<string, AuditLine>,
+  sequence: number,
+  record: JournalRecord,
+): AuditLine {
   const id = text(record.id) ?? '';
-  const intent = open.get(id);
+  const session = text(record.session) ?? '';
+  const last = given.get(session);
+  const intent = open.get(id) ?? (last?.id === id ? last : undefined);
   open.delete(id);
-  return {
+  const line: AuditLine = {
     ...(intent ?? called(sequence, record)),
     state: 'done',
     rows: number(record.rows),
@@ -136,6 +148,8 @@ function outcome(open: Map<string, AuditLine>, sequence: number, record: Journal
     durationUs: number(record.duration_us),
     bytes: number(record.bytes),
   };
+  given.set(session, line);
+  return line;
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

@@ -28,6 +28,9 @@ const POISON_QUERY = query(POISON);
 const FLUSH = flush();
 const POISON_PARSE = Buffer.concat([parse('', POISON, []), FLUSH]);
 
+/** What comes of a statement that the server read as (wrong) COPY data. */
+const SWALLOWED = { rows: undefined, tag: undefined, sqlstate: '08P01', bytes: 0 } as const;
+
 const COLLECTED: Readonly<Record<number, number>> = {
   [FRONTEND.query]: LIMITS.statementBytes,
   [FRONTEND.parse]: LIMITS.statementBytes,
@@ -137,11 +140,19 @@ export class ClientLoop implements ScanHandler {
     if (this.#paused) this.#flow();
   }
 
-  /** The server asks for COPY data: it ignores the Sync that was sent behind the COPY (manual 55.2.3). */
+  /**
+   * The server asks for COPY data. It ignores the Sync that was sent behind the COPY (manual 55.2.3); any other
+   * message there fails the COPY and is consumed by that (up to PostgreSQL 13; later ones end the session).
+   */
   copyInBegan(): void {
-    const { operations } = this.#deps;
-    while (operations.typeAt(1) === OP.sync) operations.removeAt(1);
-    this.#copyIn = operations.typeAt(1) === 0;
+    const { operations, gate } = this.#deps;
+    this.#copyIn = true;
+    while (this.#copyIn && operations.count > 1) {
+      const ticket = operations.ticketAt(1);
+      if (ticket) gate.settle(ticket, 'extended', SWALLOWED);
+      this.#copyIn = operations.typeAt(1) === OP.sync;
+      operations.removeAt(1);
+    }
   }
 
   copyInEnded(): void {
@@ -188,7 +199,8 @@ export class ClientLoop implements ScanHandler {
           hint: 'Close some of them: DEALLOCATE ALL, or DISCARD ALL.',
         },
       );
-      this.#push(OP.parse, undefined, refusal);
+      const statement = gate.understand(Buffer.from(message.query));
+      this.#push(OP.parse, undefined, gate.refuse(statement, 'extended', 'limit', refusal));
       this.#replace(start, end, POISON_PARSE);
       return;
     }
@@ -247,7 +259,8 @@ export class ClientLoop implements ScanHandler {
     const refusal = new GwError('unsupported', 'Function-call messages are not supported through gw.', {
       hint: 'Call the function in a SELECT instead.',
     });
-    this.#push(OP.query, undefined, refusal);
+    const statement = this.#unknown('function call');
+    this.#push(OP.query, undefined, this.#deps.gate.refuse(statement, 'simple', 'unsupported', refusal));
     this.#replace(start, end, POISON_QUERY);
   }
 
@@ -276,8 +289,13 @@ export class ClientLoop implements ScanHandler {
   }
 
   #push(type: number, ticket?: Ticket, refusal?: GwError, change?: NameChange): void {
-    this.#deps.operations.push(type, ticket, refusal, change);
-    this.#outbox.operations++;
+    if (this.#copyIn) {
+      this.#copyIn = false;
+      if (ticket) this.#deps.gate.settle(ticket, 'extended', SWALLOWED);
+    } else {
+      this.#deps.operations.push(type, ticket, refusal, change);
+      this.#outbox.operations++;
+    }
     if (ticket) this.#outbox.sequence = ticket.sequence;
   }
 

@@ -24,13 +24,18 @@ export class Names {
   }
 
   setStatement(name: string, statement: Statement | undefined): NameChange {
-    const change: NameChange = { kind: 'statement', name, previous: this.#statements.get(name) };
+    const change: NameChange = {
+      kind: 'statement',
+      name,
+      now: statement,
+      previous: this.#statements.get(name),
+    };
     this.#put(this.#statements, name, statement);
     return change;
   }
 
   setPortal(name: string, statement: Statement | undefined): NameChange {
-    const change: NameChange = { kind: 'portal', name, previous: this.#portals.get(name) };
+    const change: NameChange = { kind: 'portal', name, now: statement, previous: this.#portals.get(name) };
     this.#put(this.#portals, name, statement);
     return change;
   }

@@ -23,6 +23,8 @@ export const OP = {
 export interface NameChange {
   readonly kind: 'statement' | 'portal';
   readonly name: string;
+  /** What the name stands for from then on. */
+  readonly now: unknown;
   previous: unknown;
 }
 

@@ -1,5 +1,6 @@
 import type { Channel } from '../../core/channel.ts';
 import { asGwError, GwError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import { UpstreamRefused } from '../../core/upstream-refused.ts';
 import { authenticationOk, backendKeyData } from '../../wire/build-backend.ts';
 import { terminate } from '../../wire/build-frontend.ts';
@@ -54,6 +55,7 @@ export class Session {
   #counted = false;
   #clientEnded = false;
   #timer: NodeJS.Timeout | undefined;
+  #goneTimer: NodeJS.Timeout | undefined;
 
   constructor(
     opening: Opening,
@@ -239,10 +241,16 @@ export class Session {
     this.#close();
   }
 
-  /** As with PostgreSQL itself, what the client sent before it ended its direction is still carried out. */
+  /**
+   * What the client sent before it ended its direction is still carried out, for a while: nearly always it is
+   * gone, and a long statement would run on for nobody.
+   */
   #clientEnd(): void {
     this.#clientEnded = true;
     this.#clientLoop.clientEnded();
+    if (this.#clientLoop.terminated) return;
+    this.#goneTimer = setTimeout(() => this.#clientClosed(), LIMITS.clientGoneMs);
+    this.#goneTimer.unref();
   }
 
   #clientClosed(): void {
@@ -299,6 +307,7 @@ export class Session {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     clearTimeout(this.#timer);
+    clearTimeout(this.#goneTimer);
     this.#release();
     this.#client.destroy();
     this.#registry.removeKey(this.#processId);

@@ -241,21 +241,32 @@ export class UpstreamLoop implements ScanHandler {
           bytes: this.#bytes,
         });
     }
-    if (head !== OP.query) this.#skipToSync(names, 1);
+    if (head !== OP.query) {
+      const failed = operations.changeAt(0)?.now;
+      this.#skipToSync(names, 1, failed, refusal?.sqlstate ?? sqlstate);
+    }
     this.#rows = 0;
     this.#bytes = 0;
     return refusal && refused(refusal);
   }
 
-  /** The server skips everything up to the next Sync (manual 55.2.3). What is not sent yet will be skipped too. */
-  #skipToSync(names: Names, settled: number): void {
+  /**
+   * The server skips everything up to the next Sync (manual 55.2.3). What is not sent yet will be skipped too.
+   * When the Parse or Bind of a statement failed, the Execute meant for it has that error as its outcome.
+   */
+  #skipToSync(names: Names, settled: number, failed?: unknown, sqlstate: string = SKIPPED.sqlstate): void {
     const { operations, gate } = this.#deps;
     let skipped = 0;
+    let isTold = failed === undefined;
     while (skipped < operations.count && operations.typeAt(skipped) !== OP.sync) skipped++;
     names.undo(operations, skipped);
     for (let index = 0; index < skipped; index++) {
       const ticket = operations.ticketAt(0);
-      if (ticket && index >= settled) gate.settle(ticket, 'extended', SKIPPED);
+      if (ticket && index >= settled) {
+        const isMeant = !isTold && ticket.statement === failed;
+        isTold ||= isMeant;
+        gate.settle(ticket, 'extended', isMeant ? { ...SKIPPED, sqlstate } : SKIPPED);
+      }
       operations.shift();
     }
   }
