@@ -8,8 +8,13 @@ const steps: Undo[] = [];
 const urgent: Undo[] = [];
 let running: Promise<void> | undefined;
 
-export function atEnd(undo: Undo): void {
+/** Returns what takes the step back. */
+export function atEnd(undo: Undo): () => void {
   steps.push(undo);
+  return () => {
+    const at = steps.lastIndexOf(undo);
+    if (at >= 0) steps.splice(at, 1);
+  };
 }
 
 /** For what must be undone before everything else, whenever the end comes. */

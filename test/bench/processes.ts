@@ -24,16 +24,22 @@ export function startServer(file: string, args: readonly string[], options: Spaw
   child.stderr?.on('data', keep);
   child.on('error', keep);
   const ended = new Promise<void>((done) => {
-    child.once('close', () => done());
+    child.once('close', (code, signal) => {
+      if (!stopping) process.stderr.write(`bench: ${args.join(' ')} ended (${code ?? signal}): ${stderr}\n`);
+      done();
+    });
     child.once('error', () => done());
   });
+  let stopping = false;
   const stop = async (): Promise<void> => {
+    stopping = true;
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
     await ended;
     clearTimeout(timer);
   };
-  atEnd(stop);
+  const forget = atEnd(stop);
+  void ended.then(forget);
   return { child, pid: child.pid ?? 0, stderr: () => stderr, stop };
 }
 

@@ -1,6 +1,5 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../../src/gateway/store/embedded.ts';
 import { makeCerts, type TestCerts } from '../support/certs.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { type IdentityProvider, startIdentityProvider, tokensFor } from '../support/idp.ts';
@@ -167,6 +166,7 @@ async function startGatewayAndConnect(
   const { access_token } = await tokensFor(idp, 'alice');
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
+    NODE_OPTIONS: process.env.NODE_OPTIONS,
     HOME: home,
     XDG_CONFIG_HOME: join(home, 'config'),
     XDG_STATE_HOME: join(home, 'state'),
@@ -179,11 +179,8 @@ async function startGatewayAndConnect(
     GW_TOKEN: access_token,
   };
   const grant = await gateway.sessionGrant('alice', TARGET);
-  const localPort = await freePort();
-  const connect = startServer(process.execPath, [GW, 'connect', TARGET, '--port', String(localPort)], {
-    env,
-  });
-  await firstLine(connect);
+  const connect = startServer(process.execPath, [GW, 'connect', TARGET, '--port', '0'], { env });
+  const localPort = Number(new URL(await firstLine(connect)).port);
   return {
     gateway,
     gatewayPid: gateway.child?.process.pid ?? 0,
@@ -199,9 +196,9 @@ async function startGatewayAndConnect(
 }
 
 /** `gw connect` prints its URL when a round trip to the database has succeeded. */
-function firstLine(server: Server): Promise<void> {
+export function firstLine(server: Server): Promise<string> {
   return new Promise((done, fail) => {
-    server.child.stdout?.once('data', () => done());
+    server.child.stdout?.once('data', (chunk) => done(String(chunk).trim()));
     server.child.once('close', () => fail(new Error(`gw connect ended: ${server.stderr()}`)));
   });
 }
