@@ -223,12 +223,19 @@ describe('COPY', () => {
     expect(outcomes().at(-1)!.outcome.rows).toBe(1);
   });
 
-  it('into which another statement was sent: PostgreSQL ends the session, and so it does here', async () => {
+  it('into which another statement was sent: as the server of that version has it', async () => {
     const client = await raw();
     client.send(query('create temp table c (a int)'));
     await client.until('Z');
     client.send(query('copy c from stdin'), query('select 1'));
-    expect((await client.untilClosed()).map(({ type }) => type).join('')).toBe('GEE');
+    if (postgres.major >= 14) {
+      expect((await client.untilClosed()).map(({ type }) => type).join('')).toBe('GEE');
+      return;
+    }
+    expect(await client.until('Z')).toBe('GEZ');
+    client.send(query('select 2'));
+    expect(await client.until('Z')).toBe('TDCZ');
+    expect(outcomes().at(-1)!.outcome).toMatchObject({ tag: 'SELECT 1', sqlstate: '00000' });
   });
 });
 
@@ -376,6 +383,14 @@ describe('ends', () => {
   it('a CancelRequest with our key stops the statement, and only with the right key', async () => {
     const client = await raw();
     client.send(query('select pg_sleep(30)'));
+    await eventually(
+      async () =>
+        (
+          await postgres.query(
+            `select 1 from pg_stat_activity where state = 'active' and query = 'select pg_sleep(30)'`,
+          )
+        ).length === 1,
+    );
     const cancel = (secret: Buffer): Promise<void> =>
       new Promise((done) => {
         const socket = connect({ port: relay.port, host: '127.0.0.1' });
