@@ -3,11 +3,11 @@ import { asGwError, GwError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { UpstreamRefused } from '../../core/upstream-refused.ts';
 import { authenticationOk, backendKeyData } from '../../wire/build-backend.ts';
-import { terminate } from '../../wire/build-frontend.ts';
 import { BACKEND } from '../../wire/types.ts';
 import { Writer } from '../../wire/writer.ts';
 import type { Gate } from '../gate/gate.ts';
 import { ClientLoop } from './client-loop.ts';
+import { letGo } from './letting-go.ts';
 import { Names } from './names.ts';
 import { Operations } from './operations.ts';
 import type { SessionRegistry } from './registry.ts';
@@ -23,6 +23,8 @@ import { refused, UpstreamLoop } from './upstream-loop.ts';
 
 /** How long a session that ends waits for the message under way to pass, before it is cut. */
 const CUT_TIMEOUT_MS = 500;
+/** An answer to nobody that is longer than this is not waited for. */
+const ANSWER_TO_NOBODY_BYTES = 64 * 1024;
 
 type State = 'opening' | 'relaying' | 'ending' | 'closed';
 
@@ -54,6 +56,11 @@ export class Session {
   /** Metrics know of it. */
   #counted = false;
   #clientEnded = false;
+  /** Sent to a client that has closed after Terminate. */
+  #bytesToNobody: number | undefined;
+  #upstreamClosed: (() => void) | undefined;
+  /** The database has ended its side: there is nothing left to cancel or to say. */
+  #upstreamOver = false;
   #timer: NodeJS.Timeout | undefined;
   #goneTimer: NodeJS.Timeout | undefined;
 
@@ -127,7 +134,12 @@ export class Session {
   async cancel(): Promise<void> {
     if (!this.#upstreamKey || this.#state === 'closed') return;
     this.#record.cancelRequested();
-    await this.#target.upstream.cancel(this.#upstreamKey.processId, this.#upstreamKey.secret);
+    await this.#cancelUpstream();
+  }
+
+  async #cancelUpstream(): Promise<void> {
+    const key = this.#upstreamKey;
+    if (key) await this.#target.upstream.cancel(key.processId, key.secret);
   }
 
   /** Ends the session with a FATAL error between two messages; what runs is cancelled. Idempotent. */
@@ -188,7 +200,10 @@ export class Session {
       data: (chunk) => this.#fromUpstream(chunk),
       drain: () => this.#clientLoop.upstreamDrained(),
       end: () => this.#upstreamGone(),
-      close: () => this.#upstreamGone(),
+      close: () => {
+        this.#upstreamClosed?.();
+        this.#upstreamGone();
+      },
     });
   }
 
@@ -213,6 +228,13 @@ export class Session {
     if (this.#state === 'closed') return;
     this.#bytesOut += chunk.length;
     this.#deps.meter.bytes('out', chunk.length);
+    if (this.#bytesToNobody !== undefined) {
+      this.#bytesToNobody += chunk.length;
+      if (this.#bytesToNobody > ANSWER_TO_NOBODY_BYTES) {
+        this.#close();
+        return;
+      }
+    }
     this.#upstreamLoop.receive(chunk);
     this.#clientLoop.answered();
   }
@@ -255,13 +277,17 @@ export class Session {
 
   #clientClosed(): void {
     // After Terminate the database finishes and closes by itself; its answers go nowhere.
-    if (this.#state === 'relaying' && this.#clientLoop.terminated) return;
-    if (this.#state === 'relaying' && this.#operations.count > 0) this.#cancelQuietly();
+    if (this.#state === 'relaying' && this.#clientLoop.terminated) {
+      this.#bytesToNobody = 0;
+      this.#upstream?.resume();
+      return;
+    }
     this.#close();
   }
 
   /** The database has closed. If it did not say why, the client is told that much. */
   #upstreamGone(): void {
+    this.#upstreamOver = true;
     if (this.#state !== 'relaying') {
       this.#close();
       return;
@@ -290,17 +316,23 @@ export class Session {
   }
 
   #cancelQuietly(): void {
-    this.cancel().catch((error: unknown) => this.#deps.log('session_failed', this.facts, asGwError(error)));
+    this.#cancelUpstream().catch((error: unknown) =>
+      this.#deps.log('session_failed', this.facts, asGwError(error)),
+    );
   }
 
-  /** Lets the database go: an orderly Terminate where the stream allows one. */
   #release(): void {
     const upstream = this.#upstream;
     this.#upstream = undefined;
     if (!upstream) return;
-    if (!this.#clientLoop.terminated) upstream.write(terminate());
-    upstream.end();
-    setTimeout(() => upstream.destroy(), CUT_TIMEOUT_MS).unref();
+    if (this.#upstreamOver) {
+      upstream.destroy();
+      return;
+    }
+    this.#upstreamClosed = letGo(upstream, {
+      terminated: this.#clientLoop.terminated,
+      cancel: this.#operations.count > 0 ? () => this.#cancelQuietly() : undefined,
+    });
   }
 
   #close(): void {

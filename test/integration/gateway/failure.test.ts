@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { SessionGrant } from '../../../src/contract/api.ts';
 import { readAudit } from '../../../src/gateway/journal/audit-lines.ts';
 import { realDisk } from '../../../src/gateway/journal/disk.ts';
-import { query } from '../../../src/wire/build-frontend.ts';
+import { query, terminate } from '../../../src/wire/build-frontend.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts';
 import { startIdentityProvider, tokensFor } from '../../support/idp.ts';
@@ -100,6 +100,29 @@ describe.each([
     );
     client.destroy();
     await eventually(async () => (await backends()).length === 0, 'no backend is left');
+  });
+});
+
+describe('a client that says Terminate and goes without reading', () => {
+  it('does not keep a statement running that sends to nobody', async () => {
+    const client = await session();
+    client.socket.pause();
+    client.send(ENDLESS, terminate());
+    await eventually(
+      async () =>
+        (await gw.postgres.query(`select 1 from pg_stat_activity where wait_event = 'ClientWrite'`)).length,
+      'the database waits for the client',
+    );
+    client.destroy();
+    await eventually(async () => (await backends()).length === 0, 'no backend is left');
+  });
+
+  it('a statement whose answer is short is carried out', async () => {
+    await gw.postgres.query('create table goodbye (a int); grant all on goodbye to public', [], 'shop');
+    const client = await session();
+    client.send(query('insert into goodbye select 1 from pg_sleep(0.2)'), terminate());
+    client.socket.end(() => client.destroy());
+    await eventually(async () => (await gw.postgres.query('select * from goodbye', [], 'shop')).length);
   });
 });
 
