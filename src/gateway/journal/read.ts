@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GwError } from '../../core/errors.ts';
 import { listSegments, type SegmentFile } from './folder.ts';
 import { type JournalEntry, SegmentReader } from './segment-reader.ts';
 
@@ -17,6 +18,7 @@ const POLL_MS = 200;
 /**
  * The records of a folder in their order, each once, also while a gateway writes it. In a live journal the
  * newest records may not have reached the disk yet. A jump in the sequence numbers means that records are missing.
+ * @throws GwError `not_found`, `configuration` when the folder cannot be read
  */
 export async function* readJournal(folder: string, options: ReadOptions = {}): AsyncGenerator<JournalEntry> {
   const { from = 1, follow = false, signal, pollMs = POLL_MS } = options;
@@ -24,7 +26,7 @@ export async function* readJournal(folder: string, options: ReadOptions = {}): A
   let reader: SegmentReader | undefined;
   try {
     for (;;) {
-      const segments = await listSegments(folder);
+      const segments = await segmentsOf(folder);
       for (let i = indexOf(segments, reader, next); i < segments.length; i++) {
         if (reader?.path !== segments[i]!.path) {
           await reader?.close();
@@ -52,4 +54,22 @@ function indexOf(segments: readonly SegmentFile[], reader: SegmentReader | undef
   if (known !== -1) return known;
   const after = segments.findIndex((segment) => segment.first > next);
   return Math.max(0, (after === -1 ? segments.length : after) - 1);
+}
+
+async function segmentsOf(folder: string): Promise<SegmentFile[]> {
+  try {
+    return await listSegments(folder);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new GwError('not_found', `There is no journal in ${folder}.`, {
+        hint: 'Name the data folder of a gateway: the setting "data" in its gw.yaml.',
+        cause,
+      });
+    }
+    throw new GwError('configuration', `The journal in ${folder} cannot be read (${code}).`, {
+      hint: 'Run this as the user of the gateway.',
+      cause,
+    });
+  }
 }

@@ -30,6 +30,14 @@ describe('reading a journal', () => {
     expect(await read()).toEqual([]);
   });
 
+  it('says where there is none', async () => {
+    await rm(folder, { recursive: true });
+    await expect(read()).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringContaining(folder),
+    });
+  });
+
   it('joins segments, and stops in each where its records end', async () => {
     await segment(1, `${line(1)}${line(2)}\0\0\0`);
     await segment(3, `${line(3)}{"event":"torn`);
