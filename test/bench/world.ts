@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeCerts, type TestCerts } from '../support/certs.ts';
@@ -25,7 +26,8 @@ export interface World {
 
 export interface OursOptions {
   readonly durability: 'disk' | 'kernel';
-  readonly nodeArguments?: readonly string[];
+  /** NODE_OPTIONS of the gateway and of `gw connect`. */
+  readonly nodeOptions?: string;
   /** Where the target is; default: the database of the benchmark. */
   readonly upstreamPort?: number;
   readonly sessions?: number;
@@ -33,12 +35,12 @@ export interface OursOptions {
 
 export interface Ours {
   readonly gateway: TestGateway;
-  readonly gatewayPid: number;
+  readonly gatewayProcess: ChildProcess;
+  readonly connectProcess: ChildProcess;
   /** Environment of the CLI: signed in by GW_TOKEN. */
   readonly env: NodeJS.ProcessEnv;
   readonly grant: { readonly user: string; readonly token: string };
   readonly localPort: number;
-  readonly connectPid: number;
   stop(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export const DATABASE = 'bench';
 const ROLE = 'bench';
 const DAY_SECONDS = 86_400;
 const MAX_CONNECTIONS = 400;
+const SESSIONS = 1_000;
 const GW = join(import.meta.dirname, '../../bin/gw.js');
 
 export async function startWorld(programs: Programs, wanted: (peer: PeerName) => boolean): Promise<World> {
@@ -83,8 +86,12 @@ export async function startWorld(programs: Programs, wanted: (peer: PeerName) =>
 const OURS_DISK = { connect: 'gw-connect', native: 'gw-native' } as const;
 const OURS_KERNEL = { connect: 'gw-connect-kernel', native: 'gw-native-kernel' } as const;
 
-function peersOf(ours: Ours, names: { readonly connect: PeerName; readonly native: PeerName }): Peer[] {
-  const gateway = { name: 'gateway', pid: ours.gatewayPid };
+/** The two ways through it: the tunnel, and the native port. */
+export function peersOf(
+  ours: Ours,
+  names: { readonly connect: PeerName; readonly native: PeerName },
+): [Peer, Peer] {
+  const gateway = { name: 'gateway', pid: ours.gatewayProcess.pid! };
   const common = { user: ours.grant.user };
   return [
     {
@@ -94,7 +101,7 @@ function peersOf(ours: Ours, names: { readonly connect: PeerName; readonly nativ
       database: DATABASE,
       tls: false,
       password: '',
-      processes: [{ name: 'gw connect', pid: ours.connectPid }, gateway],
+      processes: [{ name: 'gw connect', pid: ours.connectProcess.pid! }, gateway],
     },
     {
       ...common,
@@ -144,8 +151,10 @@ async function startPgBouncers(
 async function startGatewayAndConnect(
   postgres: TestPostgres,
   idp: IdentityProvider,
-  { durability, upstreamPort = postgres.port, sessions = 1_000 }: OursOptions,
+  { durability, upstreamPort = postgres.port, sessions = SESSIONS, nodeOptions = '' }: OursOptions,
 ): Promise<Ours> {
+  // A gateway of the tests takes its environment from this process.
+  process.env.NODE_OPTIONS = nodeOptions;
   const gateway = await startTestGateway({
     child: true,
     idp,
@@ -162,11 +171,12 @@ async function startGatewayAndConnect(
     },
   });
   atEnd(() => gateway.stop());
+  delete process.env.NODE_OPTIONS;
   const home = tempDir('home').path;
   const { access_token } = await tokensFor(idp, 'alice');
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
-    NODE_OPTIONS: process.env.NODE_OPTIONS,
+    NODE_OPTIONS: nodeOptions,
     HOME: home,
     XDG_CONFIG_HOME: join(home, 'config'),
     XDG_STATE_HOME: join(home, 'state'),
@@ -183,11 +193,11 @@ async function startGatewayAndConnect(
   const localPort = Number(new URL(await firstLine(connect)).port);
   return {
     gateway,
-    gatewayPid: gateway.child?.process.pid ?? 0,
+    gatewayProcess: gateway.child!.process,
+    connectProcess: connect.child,
     env,
     grant,
     localPort,
-    connectPid: connect.pid,
     async stop() {
       await connect.stop();
       await gateway.stopGateway();
