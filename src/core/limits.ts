@@ -76,6 +76,8 @@ export const LIMITS = {
   backgroundStartMs: 60_000,
   /** A refused local client has this long to read why and hang up. */
   localLingerMs: 5_000,
+  /** A local client that reads slowly has this long for the last bytes of a session that ended. */
+  localGoodbyeMs: 60_000,
 
   /** Streams (local connections) in one tunnel. */
   tunnelStreams: 10_000,

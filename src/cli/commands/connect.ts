@@ -130,7 +130,8 @@ async function stayInForeground(target: string, options: Options, context: Comma
     onStop: (handler) =>
       context.interrupt.onInterrupt((signal, count) => {
         last = signal;
-        handler(count > 1);
+        // With SIGHUP the terminal is gone, and with it whoever could ask again.
+        handler(count > 1 || signal === 'SIGHUP');
       }),
   };
   const { host, port } = ready.local.endpoint;

@@ -100,7 +100,7 @@ export class LocalListener implements LocalHost {
       if (connection.phase === 'opening') {
         if (waitedMs > LIMITS.tunnelSuspectTimeoutMs) this.way.link.suspect();
       } else if (connection.phase === 'closing') {
-        if (waitedMs > LIMITS.localLingerMs) connection.destroy();
+        if (waitedMs > connection.lingerMs) connection.destroy();
       } else if (waitedMs > LIMITS.startupTimeoutMs) {
         connection.refuse(new GwError('timeout', 'The client did not finish its startup in time.'));
       }

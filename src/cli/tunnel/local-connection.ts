@@ -10,6 +10,7 @@
  */
 import type { Channel, ChannelHandlers } from '../../core/channel.ts';
 import { asGwError, GwError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import { authenticationCleartextPassword } from '../../wire/build-backend.ts';
 import { decodeStartup, startupPacketBytes } from '../../wire/startup.ts';
 import { BACKEND, FRONTEND } from '../../wire/types.ts';
@@ -41,6 +42,8 @@ export class LocalConnection implements ChannelHandlers {
   phase: Phase = 'first';
   /** When the phase of waiting (startup, hanging up) began, for the host's time limits. Monotonic. */
   sinceMs: number;
+  /** How long hanging up may take. */
+  lingerMs = 0;
   readonly #host: LocalHost;
   readonly #client: Channel;
   /** What came before the session opened; afterwards nothing is kept. */
@@ -90,7 +93,7 @@ export class LocalConnection implements ChannelHandlers {
     if (this.phase === 'closing') return;
     this.#session?.destroy();
     if (this.#isBetweenMessages) this.#client.write(fatal(error));
-    this.#hangUp();
+    this.#hangUp(LIMITS.localLingerMs);
   }
 
   /** At once. `closed` is called later. */
@@ -116,17 +119,21 @@ export class LocalConnection implements ChannelHandlers {
     this.#client.resume();
   }
 
+  /** PostgreSQL has said its last; a slow reader may still have much of it before it. */
   sessionEnded(): void {
-    this.#client.end();
+    if (this.phase === 'closing') return;
+    this.#session!.end();
+    this.#hangUp(LIMITS.localGoodbyeMs);
   }
 
   sessionClosed(error: GwError | undefined): void {
     if (error !== undefined) this.refuse(error);
-    else if (this.phase !== 'closing') this.#hangUp();
+    else if (this.phase !== 'closing') this.#hangUp(LIMITS.localGoodbyeMs);
   }
 
-  #hangUp(): void {
+  #hangUp(lingerMs: number): void {
     this.#received = NOTHING;
+    this.lingerMs = lingerMs;
     this.sinceMs = this.#host.way.now();
     this.#move('closing');
     this.#client.end();

@@ -14,7 +14,7 @@ const FILES = { 4: '/proc/net/tcp', 6: '/proc/net/tcp6' } as const;
 const KEY_LENGTH = { 4: 27, 6: 75 } as const;
 /** The kernel hands out at most one page per read; a larger buffer saves nothing. */
 const READ_BYTES = 16 * 1024;
-/** Of a page each: about 0.2 ms between two turns of the event loop. */
+/** Of a page each: between two turns of the event loop less than one walk of the whole table. */
 const READS_IN_A_ROW = 8;
 /** Up to this many keys searching the text is faster than taking every row apart. */
 const FEW = 8;
@@ -135,8 +135,8 @@ function lineAt(rows: string, at: number): string {
 }
 
 /**
- * Reads a table, whole rows at a time, until the callback returns false. The kernel walks its table during the
- * first read, so that one is off the event loop; the further ones copy a page each, a few in a row.
+ * Reads a table, whole rows at a time, until the callback returns false. With few sockets the first read walks all
+ * of the kernel's table, so that one is off the event loop; with many, each read gives a page, a few in a row.
  */
 async function readTable(file: string, onRows: (rows: string) => boolean): Promise<void> {
   const fd = openSync(file, 'r');

@@ -280,6 +280,18 @@ describe('an open session', () => {
     expect(client.isEnded).toBe(true);
   });
 
+  it('is over when PostgreSQL ended it, and gives a slow reader time for the last bytes', () => {
+    const connection = open();
+    stream.handlers.data(dataRow(['last']));
+    stream.handlers.end();
+    expect([client.isEnded, stream.isEnded, connection.phase]).toEqual([true, true, 'closing']);
+    expect(client.take()).toEqual(dataRow(['last']));
+    expect(connection.lingerMs).toBeGreaterThanOrEqual(60_000);
+    stream.handlers.close(new GwError('session_ended', 'The peer closed the stream (NO_ERROR).'));
+    expect(client.take()).toHaveLength(0);
+    expect(client.isDestroyed).toBe(false);
+  });
+
   it('passes back-pressure on, both ways', () => {
     open();
     stream.hasRoom = false;
