@@ -35,7 +35,12 @@ export class TunnelEntrance {
   accept(socket: TLSSocket, known: () => void): void {
     const remote = socket.remoteAddress ?? '';
     const tunnel = new Tunnel(socket, {
-      stream: (stream, headers) => void this.#open(stream, headers, remote, known),
+      stream: (stream, headers) => {
+        this.#open(stream, headers, remote, known).catch((error: unknown) => {
+          this.#log.refused(asGwError(error), remote, 'tunnel');
+          stream.destroy();
+        });
+      },
       closed: () => this.#tunnels.delete(tunnel),
     });
     this.#tunnels.add(tunnel);

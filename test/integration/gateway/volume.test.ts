@@ -119,6 +119,34 @@ async function local(): Promise<RawClient> {
   return client;
 }
 
+describe(`${SESSIONS} idle sessions over one tunnel`, () => {
+  it('stand, cost little memory each, all still work, and all are gone with the tunnel', async () => {
+    const { pid } = gw.child!.process;
+    const before = residentBytes(pid!);
+    const other = await TunnelClient.connect(gw);
+    const clients: RawClient[] = [];
+    while (clients.length < SESSIONS) {
+      const batch = Math.min(50, SESSIONS - clients.length);
+      clients.push(...(await Promise.all(Array.from({ length: batch }, () => other.openSession(alice)))));
+    }
+    const each = (residentBytes(pid!) - before) / SESSIONS;
+    report(
+      `${SESSIONS} sessions: ${Math.round(each / 1024)} KiB of the gateway each; it has ${megabytes(residentBytes(pid!))}`,
+    );
+    expect(each).toBeLessThan(200 * 1024);
+    for (const client of clients) client.send(query('select 1'));
+    for (const client of clients) expect(await client.until('Z')).toBe('TDCZ');
+    other.destroy();
+    await eventually(
+      async () =>
+        (await postgres.query(`select 1 from pg_stat_activity where application_name like 'gw:%'`)).length ===
+        0,
+      'no backend is left',
+      60_000,
+    );
+  }, 300_000);
+});
+
 describe.each([
   ['natively', () => nativeSession(gw, alice)],
   ['through gw connect', local],
@@ -138,35 +166,11 @@ describe.each([
     const outward = await grownWhile(pids, async () => {
       bytes = await copyOut(client);
     });
-    report(`COPY out ${way}: ${rate()}; gateway and CLI grew by ${outward.map(megabytes).join(', ')}`);
+    report(
+      `COPY out ${way}: ${rate()}; gateway and CLI grew by ${outward.map(megabytes).join(', ')}, to ${pids.map(residentBytes).map(megabytes).join(', ')}`,
+    );
     expect(bytes).toBeGreaterThan(COPY_BYTES);
     for (const grown of [...inward, ...outward]) expect(grown).toBeLessThan(TRANSFER_BYTES);
     client.destroy();
-  }, 300_000);
-});
-
-describe(`${SESSIONS} idle sessions over one tunnel`, () => {
-  it('stand, cost little memory each, all still work, and all are gone with the tunnel', async () => {
-    const { pid } = gw.child!.process;
-    const before = residentBytes(pid!);
-    const other = await TunnelClient.connect(gw);
-    const clients: RawClient[] = [];
-    while (clients.length < SESSIONS) {
-      const batch = Math.min(50, SESSIONS - clients.length);
-      clients.push(...(await Promise.all(Array.from({ length: batch }, () => other.openSession(alice)))));
-    }
-    const each = (residentBytes(pid!) - before) / SESSIONS;
-    report(`${SESSIONS} sessions: ${Math.round(each / 1024)} KiB of the gateway each`);
-    expect(each).toBeLessThan(200 * 1024);
-    for (const client of clients) client.send(query('select 1'));
-    for (const client of clients) expect(await client.until('Z')).toBe('TDCZ');
-    other.destroy();
-    await eventually(
-      async () =>
-        (await postgres.query(`select 1 from pg_stat_activity where application_name like 'gw:%'`)).length ===
-        0,
-      'no backend is left',
-      60_000,
-    );
   }, 300_000);
 });
