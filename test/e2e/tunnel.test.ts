@@ -185,6 +185,19 @@ describe('gw connect', () => {
     expect((await running.ended).code).toBe(130);
   });
 
+  it('shows on a terminal how many connections are open', async () => {
+    const terminal = gwOnTerminal(['connect', 'prod-db', '--port', '0'], home().env);
+    const url = await terminal.see(/(postgresql:\S+)/);
+    await terminal.see(/prod-db on 127\.0\.0\.1:\d+: 0 connections open/);
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await terminal.see(/: 1 connection open/);
+    await client.end();
+    await terminal.see(/1 connection open[^]*0 connections open/);
+    terminal.write('\x03');
+    expect((await terminal.ended).code).toBe(130);
+  });
+
   it.each([
     ['env', (out: string) => out.includes("export PGHOST='127.0.0.1'")],
     ['service', (out: string) => out.startsWith('[prod-db]\nhost=127.0.0.1\n')],

@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import {
   type LoopbackPair,
@@ -8,6 +9,10 @@ import {
   rowKeys,
 } from '../../../src/cli/tunnel/peer-check.ts';
 
+/** Containers often have IPv4 only. */
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+);
 const PAIR: LoopbackPair = {
   clientAddress: '127.0.0.1',
   clientPort: 54_322,
@@ -56,11 +61,13 @@ describe('ownerOf', () => {
 
 describe.runIf(process.platform === 'linux')('PeerCheck', () => {
   it('finds our own connections, many at once, over IPv4 and IPv6', async () => {
-    const server = createServer().listen(0, '::');
+    const server = createServer().listen(0, hasIpv6 ? '::' : '127.0.0.1');
     await new Promise((done) => server.once('listening', done));
     const { port } = server.address() as AddressInfo;
     const sockets = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => opened(connect(port, index % 2 === 0 ? '127.0.0.1' : '::1'))),
+      Array.from({ length: 20 }, (_, index) =>
+        opened(connect(port, index % 2 === 0 || !hasIpv6 ? '127.0.0.1' : '::1')),
+      ),
     );
     const check = new PeerCheck(process.geteuid!());
     const pairs = sockets.map((socket) => ({
