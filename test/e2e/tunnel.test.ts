@@ -193,7 +193,7 @@ describe('gw connect', () => {
     await client.connect();
     await terminal.see(/: 1 connection open/);
     await client.end();
-    await terminal.see(/1 connection open[^]*0 connections open/);
+    await terminal.see(/1 connection open[\s\S]*0 connections open/);
     terminal.write('\x03');
     expect((await terminal.ended).code).toBe(130);
   });
