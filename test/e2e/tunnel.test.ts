@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { tokensFor } from '../support/idp.ts';
+import { tempDir } from '../support/temp.ts';
 import { GW, gw, gwJson, gwOnTerminal, type Home, newHome, startGw } from './support/cli.ts';
 
 /** connect, psql, query and tunnels as people and scripts use them: real gateway, real database, child processes. */
@@ -20,7 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => rig?.stop());
 
-const home = (extra: NodeJS.ProcessEnv = {}): Home => newHome({ ...env, ...extra });
+const home = (extra: NodeJS.ProcessEnv = {}): Home =>
+  newHome({ ...env, XDG_RUNTIME_DIR: tempDir('run').path, ...extra });
 const run = promisify(execFile);
 const NODE = process.execPath;
 /** A program that connects as applications do, prints one value and ends. */
@@ -210,7 +212,7 @@ describe('gw connect', () => {
   });
 
   it('listens on a unix socket that nobody else can reach', async () => {
-    const own = home({ XDG_RUNTIME_DIR: newHome().path });
+    const own = home();
     const running = startGw(['connect', 'prod-db', '--socket'], own.env);
     const url = await running.onStderr(/psql "(.*)"/);
     const folder = new URL(url.replace('postgresql:', 'http:').replace('@/', '@x/')).searchParams.get(
@@ -235,7 +237,7 @@ describe('gw connect', () => {
   });
 
   it('asks for a password where it is told to, and takes its file away', async () => {
-    const own = home({ XDG_RUNTIME_DIR: newHome().path });
+    const own = home();
     const running = startGw(['connect', 'prod-db', '--port', '0', '--password', '--print', 'json'], own.env);
     await running.onStderr(/Ctrl-C stops it/);
     const url = await running.onStderr(/psql "(.*)"/);
