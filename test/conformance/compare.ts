@@ -4,12 +4,14 @@ import { diffLines, type Hunk } from './line-diff.ts';
  * What a difference between the direct output and the one through the gateway means:
  *
  *   unstable       the direct runs differ there as well (process numbers, times, unordered rows)
+ *   notice-line    only the line of the script at which psql took notice of a notice: while it sends COPY data it
+ *                  reads the answer in passing, so that depends on which packet brought it
  *   identifiers    only numbers that PostgreSQL gave to objects, and the width of their columns
  *   function-call  a function-call message was refused, as gw does by design (psql's \lo_… commands use them), or
  *                  it comes after one in the same file
  *   unexplained    the relay is not invisible
  */
-export type DifferenceKind = 'unstable' | 'identifiers' | 'function-call' | 'unexplained';
+export type DifferenceKind = 'unstable' | 'notice-line' | 'identifiers' | 'function-call' | 'unexplained';
 
 export interface Difference {
   readonly kind: DifferenceKind;
@@ -39,11 +41,13 @@ export function compareOutputs(
       refused ||= others.some((line) => line.includes(REFUSED_CALL));
       const kind = isUnstable(hunk, unstable)
         ? 'unstable'
-        : differOnlyInIdentifiers(lines, others)
-          ? 'identifiers'
-          : refused
-            ? 'function-call'
-            : 'unexplained';
+        : alike(lines, others, withoutNoticeLine)
+          ? 'notice-line'
+          : alike(lines, others, withoutIdentifiers)
+            ? 'identifiers'
+            : refused
+              ? 'function-call'
+              : 'unexplained';
       return { kind, line: hunk.from + 1, direct: lines, through: others };
     });
 }
@@ -82,14 +86,19 @@ function isUnstable({ from, to }: Hunk, unstable: Unstable): boolean {
   return true;
 }
 
-function differOnlyInIdentifiers(lines: readonly string[], others: readonly string[]): boolean {
-  return (
-    lines.length === others.length && lines.every((line, i) => neutral(line) === neutral(others[i] ?? ''))
-  );
+function alike(
+  lines: readonly string[],
+  others: readonly string[],
+  neutral: (line: string) => string,
+): boolean {
+  return lines.length === others.length && lines.every((line, i) => neutral(line) === neutral(others[i]!));
 }
 
+const withoutNoticeLine = (line: string): string =>
+  line.replace(/^(psql:[^:]*):\d+: (?=DEBUG|INFO|NOTICE|WARNING)/, '$1: ');
+
 /** Identifiers replaced, and runs of spaces and rules made one: columns are as wide as what is in them. */
-function neutral(line: string): string {
+function withoutIdentifiers(line: string): string {
   return line
     .replaceAll(/\d+/g, (digits) => (Number(digits) >= FIRST_OWN_IDENTIFIER ? '#' : digits))
     .replaceAll(/ +/g, ' ')

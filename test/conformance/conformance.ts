@@ -68,6 +68,7 @@ export function formatResult(result: ConformanceResult): string {
   };
   const others = [
     ...count('unstable', 'where the direct runs differ too'),
+    ...count('notice-line', "only in psql's line number of a notice"),
     ...count('identifiers', 'only in object identifiers'),
     ...count('function-call', 'of refused function calls'),
   ];

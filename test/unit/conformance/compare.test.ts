@@ -42,6 +42,20 @@ describe('comparing outputs', () => {
     ['they differ elsewhere', 'a\npid 1', 'a\npid 2', 'x\npid 1', ['unexplained 1']],
     ['as many lines as the second run has, but others', 'a\nc', 'a\nb\nc', 'a\nx\nc', ['unstable 2']],
     ['object identifiers', 'oid 16390 x', 'oid 16390 x', 'oid 100004 x', ['identifiers 1']],
+    [
+      'psql numbers a notice',
+      'psql:x:3: NOTICE:  n',
+      'psql:x:3: NOTICE:  n',
+      'psql:x:2: NOTICE:  n',
+      ['notice-line 1'],
+    ],
+    [
+      'psql numbers an error',
+      'psql:x:3: ERROR:  n',
+      'psql:x:3: ERROR:  n',
+      'psql:x:2: ERROR:  n',
+      ['unexplained 1'],
+    ],
     ['numbers of the system catalogs', 'oid 2200', 'oid 2200', 'oid 2201', ['unexplained 1']],
     ['a name beside an identifier', 'oid 16390 x', 'oid 16390 x', 'oid 16391 y', ['unexplained 1']],
   ] as const)('%s', (_, direct, again, through, expected) => {
