@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { VERSION } from '../../src/core/version.ts';
@@ -12,6 +12,8 @@ const TIMEOUT_MS = 180_000;
 
 let folder: string;
 let installed: string;
+/** The temp folder of what is started here: other tests look at what a demo leaves in the system's. */
+let temp: string;
 /** npm as the user of this machine has set it up (cache, registry), but not as the child of `npm test`. */
 const npmEnv = (): NodeJS.ProcessEnv => {
   const kept = Object.entries(process.env).filter(
@@ -24,6 +26,9 @@ const path = (first: string): string => `${first}${delimiter}${process.env.PATH}
 
 beforeAll(async () => {
   folder = tempDir('package').path;
+  temp = join(folder, 'tmp');
+  mkdirSync(temp);
+  for (const each of [folder, temp]) chmodSync(each, 0o711); // the demo's PostgreSQL passes through
   const prefix = join(folder, 'prefix');
   const env = { ...npmEnv(), npm_config_prefix: prefix, npm_config_prefer_offline: 'true' };
   await succeed(`npm pack --pack-destination "${folder}"`, ROOT, env);
@@ -33,7 +38,7 @@ beforeAll(async () => {
 
 const run = (command: string) => {
   const bin = `${join(folder, 'prefix/bin')}${delimiter}${dirname(process.execPath)}`;
-  const { env } = newHome({ PATH: path(bin), TMPDIR: process.env.TMPDIR });
+  const { env } = newHome({ PATH: path(bin), TMPDIR: temp });
   return startShell(command, { cwd: folder, env }).ended;
 };
 
@@ -87,6 +92,7 @@ describe('the package', () => {
     async () => {
       const { code, stdout, stderr } = await run('gw demo --no-stay');
       expect(code, `${stdout}${stderr}`).toBe(0);
+      expect(readdirSync(temp).filter((name) => name.startsWith('gw-demo'))).toEqual([]);
     },
     TIMEOUT_MS,
   );
