@@ -31,10 +31,7 @@ if (!values.sql || !psql) {
   );
   process.exit(2);
 }
-const servers = await startConformanceServers({
-  native: values.native,
-  ...(values.bin && { binDir: values.bin }),
-});
+const servers = await startConformanceServers(values.bin ? { binDir: values.bin } : {});
 let stopping: Promise<void> | undefined;
 const stop = (): Promise<void> => (stopping ??= servers.stop());
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -43,7 +40,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   const { sql, only } = values;
   const out = values.out ? resolve(values.out) : join(tempDir('conformance').path, 'out');
-  const result = await conformance({ psql, folder: resolve(sql), servers, out, only });
+  const { direct, again, tunnel, native } = servers;
+  const urls = { direct, again, through: values.native ? native : tunnel };
+  const result = await conformance({ psql, folder: resolve(sql), servers: urls, out, only });
   process.stdout.write(`${formatResult(result)}\n`);
   process.exitCode = ofKind(result, 'unexplained').length > 0 ? 1 : 0;
 } finally {

@@ -1,4 +1,4 @@
-import { connectAs, signedInEnv } from '../support/connect.ts';
+import { startConnect } from '../support/connect.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { startIdentityProvider } from '../support/idp.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -7,15 +7,16 @@ import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 export interface ConformanceServers {
   readonly direct: string;
   readonly again: string;
-  readonly through: string;
+  /** To the third one by way of `gw connect`. */
+  readonly tunnel: string;
+  /** To the third one, straight to the gateway's port. */
+  readonly native: string;
   stop(): Promise<void>;
 }
 
 export interface ServerOptions {
   /** Programs of another PostgreSQL. */
   readonly binDir?: string;
-  /** Straight to the gateway's port instead of through `gw connect`. */
-  readonly native?: boolean;
 }
 
 const DATABASE = 'regression';
@@ -36,8 +37,8 @@ export async function startConformanceServers(options: ServerOptions = {}): Prom
   try {
     const servers = await Promise.all([1, 2, 3].map(() => freshServer(options, stops)));
     const [direct, again, behind] = servers as [TestPostgres, TestPostgres, TestPostgres];
-    const through = await gatewayTo(behind, options, stops);
-    return { direct: direct.url(DATABASE), again: again.url(DATABASE), through, stop };
+    const ways = await gatewayTo(behind, stops);
+    return { direct: direct.url(DATABASE), again: again.url(DATABASE), ...ways, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -53,7 +54,10 @@ async function freshServer({ binDir }: ServerOptions, stops: Stop[]): Promise<Te
 }
 
 /** The gateway has its control database elsewhere, so that nothing of its own is in the server that is compared. */
-async function gatewayTo(behind: TestPostgres, { native }: ServerOptions, stops: Stop[]): Promise<string> {
+async function gatewayTo(
+  behind: TestPostgres,
+  stops: Stop[],
+): Promise<Pick<ConformanceServers, 'tunnel' | 'native'>> {
   process.env.GW_CONFORMANCE_PASSWORD = behind.password;
   const idp = await startIdentityProvider({ accessTokenSeconds: HOURS * 3_600 });
   stops.push(() => idp.stop());
@@ -74,8 +78,10 @@ async function gatewayTo(behind: TestPostgres, { native }: ServerOptions, stops:
     },
   });
   stops.push(() => gateway.stop());
-  if (native) return gateway.nativeUrl(await gateway.sessionGrant('alice', TARGET));
-  const connected = await connectAs(await signedInEnv(gateway), TARGET);
+  const connected = await startConnect(gateway, TARGET);
   stops.push(() => connected.stop());
-  return `postgres://${behind.superuser}@127.0.0.1:${connected.port}/${DATABASE}`;
+  return {
+    tunnel: `postgres://${behind.superuser}@127.0.0.1:${connected.port}/${DATABASE}`,
+    native: gateway.nativeUrl(await gateway.sessionGrant('alice', TARGET)),
+  };
 }

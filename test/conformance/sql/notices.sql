@@ -1,0 +1,30 @@
+-- What the server says beside its answers: notices, warnings, settings it reports, notifications.
+DO $$ BEGIN FOR i IN 1..3 LOOP RAISE NOTICE 'number %', i; END LOOP; END $$;
+DO $$ BEGIN RAISE WARNING 'careful' USING DETAIL = 'why', HINT = 'what to do'; RAISE INFO 'always shown'; END $$;
+DROP TABLE IF EXISTS never_was;
+SET client_min_messages = debug1;
+RESET client_min_messages;
+ROLLBACK;
+BEGIN;
+BEGIN;
+COMMIT;
+COMMIT;
+SET application_name = 'conformance';
+SHOW application_name;
+SET datestyle = 'German';
+SELECT date '2024-02-29';
+SET client_encoding = 'LATIN1';
+\encoding
+SET client_encoding = 'UTF8';
+SET no.such = 'setting';
+SHOW no.such;
+SET nonsense = 1;
+LISTEN news;
+NOTIFY news, 'first';
+NOTIFY news;
+BEGIN;
+NOTIFY news, 'never';
+ROLLBACK;
+UNLISTEN *;
+NOTIFY news, 'unheard';
+SELECT pg_notify('', 'no channel');
