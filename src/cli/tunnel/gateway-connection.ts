@@ -8,6 +8,7 @@ import type { ChannelHandlers } from '../../core/channel.ts';
 import { GwError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { type SocketChannel, socketChannel } from '../../core/socket-channel.ts';
+import { soon } from '../../core/soon.ts';
 import { H2Connection } from '../../h2/connection.ts';
 
 /** After our last byte the gateway has this long to close its side. */
@@ -46,7 +47,7 @@ export class GatewayConnection implements ChannelHandlers {
       {
         maxStreams: LIMITS.tunnelStreams,
         now: () => performance.now(),
-        schedule: (turn) => this.#schedule(turn),
+        schedule: soon,
         onGoaway: () => this.#goaway(),
         onIdle: () => this.h2.destroy(),
         onClose: (error) => this.#over(error),
@@ -105,17 +106,6 @@ export class GatewayConnection implements ChannelHandlers {
   /** Ends it: streams that exist are cut. */
   destroy(): void {
     this.h2.destroy();
-  }
-
-  /**
-   * With one stream, what it has goes out as soon as the current callback is done; with several, what all of
-   * them have in this turn goes out in one write.
-   */
-  #schedule(turn: () => void): void {
-    // The first turn is asked for while `h2` is still being made.
-    const streams = (this.h2 as H2Connection | undefined)?.activeStreams ?? 0;
-    if (streams > 1) setImmediate(turn);
-    else process.nextTick(turn);
   }
 
   #dead(): void {

@@ -3,6 +3,7 @@ import { API_VERSION, API_VERSION_HEADER, type ErrorBody } from '../../contract/
 import { targetOfAuthority } from '../../contract/tunnel.ts';
 import { asGwError, GwError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { soon } from '../../core/soon.ts';
 import { H2Connection } from '../../h2/connection.ts';
 import type { H2Stream, Headers } from '../../h2/types.ts';
 import { withDeadline } from './deadline.ts';
@@ -158,7 +159,7 @@ class Tunnel {
       {
         maxStreams: LIMITS.tunnelStreams,
         now: () => performance.now(),
-        schedule: (flush) => setImmediate(flush),
+        schedule: soon,
         onStream: on.stream,
         onPong: () => this.#pong(),
         onIdle: () => socket.end(),
