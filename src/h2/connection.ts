@@ -19,7 +19,7 @@ import type { H2Options, H2Stream, H2Transport, Headers, Response } from './type
 /**
  * HTTP/2 (RFC 9113) over any transport, as far as CONNECT tunnels need it: no push, no priorities, requests
  * other than CONNECT refused. The owner feeds it with receive() and drained(), and hears of everything
- * through handlers; those must not throw.
+ * through handlers; one that throws ends the connection, and its error goes to who called us.
  *
  * receive() hands out data at once and only notes what is to be sent. What goes out, and what an owner hears
  * other than data, its end and new streams, happens in a turn, which `schedule` runs.
@@ -82,13 +82,13 @@ export class H2Connection {
     return !this.#closed && !this.#farewell.isEnding && this.#exchange.mayOpen;
   }
 
-  /** Bytes from the transport; the chunk is not kept. A fault of the peer ends the connection, nothing is thrown. */
+  /** Bytes from the transport; the chunk is not kept. A fault of the peer ends the connection; nothing is thrown. */
   receive(chunk: Buffer): void {
     if (this.#closed) return;
     try {
       this.#reader.read(chunk, this.#prefaceAt < PREFACE.length ? this.#readPreface(chunk) : 0);
     } catch (error) {
-      if (!(error instanceof ConnectionFault)) throw error;
+      if (!(error instanceof ConnectionFault)) this.#ownerFailed(error);
       this.#finish(error, error.h2Code);
     }
   }
@@ -140,17 +140,28 @@ export class H2Connection {
 
   #turn(): void {
     this.#inTurn = true;
-    this.#turns.attend();
-    if (!this.#closed) {
-      this.#sender.pump();
-      for (const stream of this.#sender.takeDrained()) stream.drained();
-      this.#farewell.tellIdle();
+    try {
+      this.#turns.attend();
+      if (!this.#closed) {
+        this.#sender.pump();
+        for (const stream of this.#sender.takeDrained()) stream.drained();
+        this.#farewell.tellIdle();
+      }
+    } catch (error) {
+      this.#ownerFailed(error);
+    } finally {
+      this.#inTurn = false;
     }
-    this.#inTurn = false;
     if (this.#closed && !this.#closeTold && this.#turns.isQuiet) {
       this.#closeTold = true;
       this.#options.onClose(this.#closeError);
     }
+  }
+
+  /** A handler threw: bytes may be lost, so nothing may go on as if they were not. */
+  #ownerFailed(cause: unknown): never {
+    this.#finish(new GwError('bug', 'A handler of the tunnel failed.', { cause }), CODE.INTERNAL_ERROR);
+    throw cause;
   }
 
   #finish(error: Error | undefined, code: number | undefined): void {

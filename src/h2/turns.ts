@@ -11,7 +11,7 @@ export class Turns {
   readonly #table: StreamTable;
   readonly #run: () => void;
   #asked = false;
-  #waiting: Stream[] = [];
+  readonly #waiting: Stream[] = [];
 
   constructor(schedule: H2Options['schedule'], table: StreamTable, run: () => void) {
     this.#schedule = schedule;
@@ -37,10 +37,7 @@ export class Turns {
 
   /** Lets the waiting streams speak; those that come to wait meanwhile are for the next turn. */
   attend(): void {
-    if (this.#waiting.length === 0) return;
-    const streams = this.#waiting;
-    this.#waiting = [];
-    for (const stream of streams) stream.attend();
+    for (let left = this.#waiting.length; left > 0; left--) this.#waiting.shift()!.attend();
   }
 
   get isQuiet(): boolean {

@@ -319,6 +319,34 @@ describe('the end of a connection', () => {
     expect(server.closes).toEqual([undefined]);
   });
 
+  it('follows when a handler throws, in order for everybody else', () => {
+    const server = greetedServer();
+    server.feed(headersFrame(1, CONNECT), headersFrame(3, CONNECT));
+    const [first, second] = server.accepted;
+    first!.ear.data = () => {
+      throw new Error('owner');
+    };
+    expect(() => server.h2.receive(dataFrame(1, 'x'))).toThrow('owner');
+    expect(server.goawayCode()).toBe(CODE.INTERNAL_ERROR);
+    expect([first!.ear.closes, second!.ear.closes]).toEqual([1, 1]);
+    expect(server.closes).toMatchObject([{ code: 'bug' }]);
+  });
+
+  it('follows when a handler throws in a turn', () => {
+    const server = greetedServer();
+    server.feed(headersFrame(1, CONNECT), headersFrame(3, CONNECT), headersFrame(5, CONNECT));
+    const [first, second, third] = server.accepted;
+    first!.ear.close = () => {
+      throw new Error('owner');
+    };
+    first!.stream.destroy();
+    second!.stream.destroy();
+    expect(() => server.turns.run()).toThrow('owner');
+    server.turns.run();
+    expect([second!.ear.closes, third!.ear.closes]).toEqual([1, 1]);
+    expect(server.closes).toMatchObject([{ code: 'bug' }]);
+  });
+
   it('leaves nothing to open', () => {
     const client = new End('client');
     client.h2.destroy();
