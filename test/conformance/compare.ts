@@ -21,11 +21,8 @@ export interface Difference {
   readonly through: readonly string[];
 }
 
-/**
- * FirstUnpinnedObjectId (src/include/access/transam.h): identifiers below it are fixed, those above are counted, by
- * initdb up to 16383 and then by the server.
- */
-const FIRST_COUNTED_IDENTIFIER = 12_000;
+/** FirstNormalObjectId (src/include/access/transam.h): below it are the objects of initdb, alike everywhere. */
+const FIRST_OWN_IDENTIFIER = 16_384;
 const REFUSED_CALL = 'Function-call messages are not supported through gw.';
 
 /** Differences of one file, in order. */
@@ -103,7 +100,7 @@ const withoutNoticeLine = (line: string): string =>
 /** Identifiers replaced, and runs of spaces and rules made one: columns are as wide as what is in them. */
 function withoutIdentifiers(line: string): string {
   return line
-    .replaceAll(/\d+/g, (digits) => (Number(digits) >= FIRST_COUNTED_IDENTIFIER ? '#' : digits))
+    .replaceAll(/\d+/g, (digits) => (Number(digits) >= FIRST_OWN_IDENTIFIER ? '#' : digits))
     .replaceAll(/ +/g, ' ')
     .replaceAll(/-{2,}/g, '--');
 }

@@ -31,6 +31,8 @@ export interface ConformanceResult {
 
 /** What others build on comes first, as in PostgreSQL's own schedule. */
 const FIRST = ['test_setup', 'create_', 'copy', 'copyselect'];
+/** Calls functions by message, which gw refuses: what is not made then has no number, and others would show it. */
+const LAST = 'largeobject';
 
 /** Runs every file; each server gets its files in order, the three side by side. */
 export async function conformance(options: ConformanceOptions): Promise<ConformanceResult> {
@@ -84,6 +86,7 @@ function formatDifference({ file, line, kind, direct, through }: FileDifference)
 
 function inOrder(files: readonly string[]): string[] {
   const rank = (file: string): number => {
+    if (file.startsWith(LAST)) return FIRST.length + 1;
     const index = FIRST.findIndex((prefix) => file.startsWith(prefix));
     return index < 0 ? FIRST.length : index;
   };
