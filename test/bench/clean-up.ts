@@ -17,10 +17,22 @@ export function atEnd(undo: Undo): () => void {
   };
 }
 
+/** What is being started is stopped at the end too, even when the end comes before it is up. */
+export async function untilEnd<T>(starting: Promise<T>, stop: (started: T) => unknown): Promise<T> {
+  atEnd(async () => {
+    const started = await starting.catch(() => undefined);
+    if (started !== undefined) await stop(started);
+  });
+  return starting;
+}
+
 /** For what must be undone before everything else, whenever the end comes. */
 export function firstAtEnd(undo: Undo): void {
   urgent.push(undo);
 }
+
+/** Whether the end has begun: what fails now was stopped. */
+export const isEnding = (): boolean => running !== undefined;
 
 /** Idempotent; resolves when everything is undone. */
 export function cleanUp(): Promise<void> {

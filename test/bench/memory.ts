@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { startup, terminate } from '../../src/wire/build-frontend.ts';
@@ -6,7 +7,7 @@ import { bulkClient, copyOutSql } from './bulk.ts';
 import { type HeapProbe, INSPECTABLE, type Memory, probeHeap } from './heap.ts';
 import { HAS_PROC, residentBytes, sleep, startServer } from './processes.ts';
 import type { CaseReport, Goal } from './report.ts';
-import { firstLine, type Ours, peersOf } from './world.ts';
+import { type Ours, peersOf } from './world.ts';
 
 /** What idle sessions and slow readers hold in the gateway and in gw connect. */
 const GOALS_KB = { gateway: 10, 'gw connect': 6 } as const;
@@ -39,7 +40,8 @@ const NAMES: readonly Name[] = ['gateway', 'gw connect'];
 
 async function idleSessions({ world, sessions, progress }: Bench): Promise<CaseReport> {
   const standIn = startServer(process.execPath, [STAND_IN]);
-  const upstreamPort = Number(await firstLine(standIn));
+  const [line] = (await once(standIn.child.stdout!, 'data')) as [Buffer];
+  const upstreamPort = Number(String(line));
   const ours = await world.startOurs({
     durability: 'kernel',
     upstreamPort,

@@ -1,6 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { atEnd, firstAtEnd } from './clean-up.ts';
+import { atEnd, firstAtEnd, isEnding } from './clean-up.ts';
 
 /** Children of the benchmark, and what they cost. */
 export interface Server {
@@ -25,7 +25,8 @@ export function startServer(file: string, args: readonly string[], options: Spaw
   child.on('error', keep);
   const ended = new Promise<void>((done) => {
     child.once('close', (code, signal) => {
-      if (!stopping) process.stderr.write(`bench: ${args.join(' ')} ended (${code ?? signal}): ${stderr}\n`);
+      if (!stopping && !isEnding())
+        process.stderr.write(`bench: ${args.join(' ')} ended (${code ?? signal}): ${stderr}\n`);
       done();
     });
     child.once('error', () => done());

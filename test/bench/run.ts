@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bench, Case } from './bench.ts';
 import { CASES } from './cases.ts';
-import { cleanUp, cleanUpOnSignals } from './clean-up.ts';
+import { cleanUp, cleanUpOnSignals, isEnding } from './clean-up.ts';
 import { PEER_TITLES, type PeerName } from './peers.ts';
 import { HAS_PROC } from './processes.ts';
 import { findPrograms, type Programs } from './programs.ts';
@@ -142,7 +142,9 @@ try {
   else print(HELP);
 } catch (error) {
   process.exitCode = 1;
-  process.stderr.write(`\nbench: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (!isEnding()) {
+    process.stderr.write(`\nbench: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
 }
 await cleanUp();
 process.exit();

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { connectAs } from '../support/connect.ts';
 import type { Case } from './bench.ts';
-import { run, startServer } from './processes.ts';
+import { run } from './processes.ts';
 import { median } from './statistics.ts';
-import { firstLine, TARGET } from './world.ts';
+import { TARGET } from './world.ts';
 
 const GW = join(import.meta.dirname, '../../bin/gw.js');
 const RUNS_PER_ROUND = 4;
@@ -56,9 +57,8 @@ export const START_UP: Case = {
 
 async function untilReadyMs(env: NodeJS.ProcessEnv): Promise<number> {
   const start = performance.now();
-  const connect = startServer(process.execPath, [GW, 'connect', TARGET, '--port', '0'], { env });
-  await firstLine(connect);
+  const { stop } = await connectAs(env, TARGET);
   const ms = performance.now() - start;
-  await connect.stop();
+  await stop();
   return ms;
 }

@@ -2,14 +2,15 @@ import type { ChildProcess } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeCerts, type TestCerts } from '../support/certs.ts';
+import { connectAs, signedInEnv } from '../support/connect.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
-import { type IdentityProvider, startIdentityProvider, tokensFor } from '../support/idp.ts';
+import { type IdentityProvider, startIdentityProvider } from '../support/idp.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { tempDir } from '../support/temp.ts';
-import { atEnd } from './clean-up.ts';
+import { atEnd, untilEnd } from './clean-up.ts';
 import type { Peer, PeerName } from './peers.ts';
 import { startPgBouncer } from './pgbouncer.ts';
-import { run, type Server, startServer } from './processes.ts';
+import { run } from './processes.ts';
 import type { Programs } from './programs.ts';
 
 /**
@@ -51,16 +52,15 @@ const ROLE = 'bench';
 const DAY_SECONDS = 86_400;
 const MAX_CONNECTIONS = 400;
 const SESSIONS = 1_000;
-const GW = join(import.meta.dirname, '../../bin/gw.js');
 
 export async function startWorld(programs: Programs, wanted: (peer: PeerName) => boolean): Promise<World> {
   if (programs.serverDir) process.env.GW_TEST_PG_BIN ??= programs.serverDir;
-  const postgres = await startPostgres({
+  const starting = startPostgres({
     settings: { max_connections: String(MAX_CONNECTIONS), shared_buffers: '512MB', max_wal_size: '4GB' },
     hba: ['host all all 127.0.0.1/32 trust'],
     setup: `create role ${ROLE} login superuser`,
   });
-  atEnd(() => postgres.stop());
+  const postgres = await untilEnd(starting, (started) => started.stop());
   await postgres.query(`create database ${DATABASE} owner ${ROLE}`);
   const idp = await startIdentityProvider({ accessTokenSeconds: DAY_SECONDS });
   atEnd(() => idp.stop());
@@ -155,7 +155,7 @@ async function startGatewayAndConnect(
 ): Promise<Ours> {
   // A gateway of the tests takes its environment from this process.
   process.env.NODE_OPTIONS = nodeOptions;
-  const gateway = await startTestGateway({
+  const starting = startTestGateway({
     child: true,
     idp,
     postgres,
@@ -170,47 +170,24 @@ async function startGatewayAndConnect(
       document.targets[TARGET].login = { user: ROLE };
     },
   });
-  atEnd(() => gateway.stop());
+  const gateway = await untilEnd(starting, (started) => started.stop());
   delete process.env.NODE_OPTIONS;
-  const home = tempDir('home').path;
-  const { access_token } = await tokensFor(idp, 'alice');
-  const env: NodeJS.ProcessEnv = {
-    PATH: process.env.PATH,
-    NODE_OPTIONS: nodeOptions,
-    HOME: home,
-    XDG_CONFIG_HOME: join(home, 'config'),
-    XDG_STATE_HOME: join(home, 'state'),
-    XDG_CACHE_HOME: join(home, 'cache'),
-    XDG_DATA_HOME: join(home, 'data'),
-    XDG_RUNTIME_DIR: join(home, 'run'),
-    GW_KEYRING: 'file',
-    GW_GATEWAY: gateway.url,
-    GW_CA: gateway.caFile,
-    GW_TOKEN: access_token,
-  };
+  const env = await signedInEnv(gateway);
   const grant = await gateway.sessionGrant('alice', TARGET);
-  const connect = startServer(process.execPath, [GW, 'connect', TARGET, '--port', '0'], { env });
-  const localPort = Number(new URL(await firstLine(connect)).port);
+  const connecting = connectAs({ ...env, NODE_OPTIONS: nodeOptions }, TARGET);
+  const connected = await untilEnd(connecting, (started) => started.stop());
   return {
     gateway,
     gatewayProcess: gateway.child!.process,
-    connectProcess: connect.child,
+    connectProcess: connected.process,
     env,
     grant,
-    localPort,
+    localPort: connected.port,
     async stop() {
-      await connect.stop();
+      await connected.stop();
       await gateway.stopGateway();
     },
   };
-}
-
-/** `gw connect` prints its URL when a round trip to the database has succeeded. */
-export function firstLine(server: Server): Promise<string> {
-  return new Promise((done, fail) => {
-    server.child.stdout?.once('data', (chunk) => done(String(chunk).trim()));
-    server.child.once('close', () => fail(new Error(`gw connect ended: ${server.stderr()}`)));
-  });
 }
 
 /** pgbench's tables at a scale; 100,000 accounts each. */
