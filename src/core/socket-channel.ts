@@ -80,10 +80,13 @@ export class SocketChannel implements Channel {
     return this.#hasRoom();
   }
 
-  /** As `write`, without the copy: the caller gives `chunk` away and must not change it any more. */
-  writeOwned(chunk: Uint8Array): boolean {
+  /**
+   * As `write`, without the copy: the caller gives `chunk` away, and must not change it before `released` is called
+   * (when the system has it, or the socket failed).
+   */
+  writeOwned(chunk: Uint8Array, released?: () => void): boolean {
     if (this.#isSealed) return true;
-    this.#socket.write(chunk);
+    this.#socket.write(chunk, released);
     return this.#hasRoom();
   }
 

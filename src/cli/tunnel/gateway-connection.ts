@@ -41,7 +41,7 @@ export class GatewayConnection implements ChannelHandlers {
     this.h2 = new H2Connection(
       'client',
       {
-        write: (chunk) => this.#channel.writeOwned(chunk),
+        write: (chunk, released) => this.#channel.writeOwned(chunk, released),
         close: () => this.#closeTransport(),
       },
       {

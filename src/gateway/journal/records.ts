@@ -121,8 +121,6 @@ export interface SessionStartedFacts extends WhoFacts {
   readonly via: string;
   /** application_name the client gave. */
   readonly application: string;
-  /** Server process at the target, so that its own log can be matched. */
-  readonly upstreamPid?: number | undefined;
   readonly endsAt: number;
 }
 
@@ -142,7 +140,6 @@ export const sessionStarted = (time: number, facts: SessionStartedFacts): string
     remote: facts.remote,
     via: facts.via,
     application: facts.application,
-    upstream_pid: facts.upstreamPid,
     ends_at: at(facts.endsAt),
   });
 

@@ -26,8 +26,6 @@ export interface IntentFacts {
   readonly protocol: StatementProtocol;
   /** Prepared statement or portal; empty for the unnamed one. One character per byte. */
   readonly prepared: string;
-  /** Parameters bound, where they were counted. */
-  readonly parameters?: number | undefined;
 }
 
 export interface RefusalFacts {
@@ -60,7 +58,6 @@ const START = Buffer.from('","start":"');
 const SIMPLE = Buffer.from('","protocol":"simple",');
 const EXTENDED = Buffer.from('","protocol":"extended",');
 const PREPARED = Buffer.from('"prepared":');
-const PARAMETERS = Buffer.from('"parameters":');
 const QUOTE_COMMA = Buffer.from('",');
 const TIME = Buffer.from('","time":"');
 const ROWS = Buffer.from('","rows":');
@@ -109,10 +106,6 @@ export class StatementLines {
     let at = this.#begin(this.#intent, statement, text.json.length + facts.prepared.length * 6);
     const out = this.bytes;
     at = this.#call(at, facts);
-    if (facts.parameters !== undefined) {
-      at = writeInteger(out, put(out, at, PARAMETERS), facts.parameters);
-      out[at++] = 0x2c;
-    }
     at = put(out, at, text.json);
     out[at] = 0x7d;
     return at + 1;

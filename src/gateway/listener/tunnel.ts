@@ -155,7 +155,7 @@ class Tunnel {
     socket.setKeepAlive(true, LIMITS.tcpKeepAliveMs);
     this.#h2 = new H2Connection(
       'server',
-      { write: (chunk) => socket.write(chunk), close: () => socket.destroySoon() },
+      { write: (chunk, released) => socket.write(chunk, released), close: () => socket.destroySoon() },
       {
         maxStreams: LIMITS.tunnelStreams,
         now: () => performance.now(),

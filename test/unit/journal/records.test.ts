@@ -40,7 +40,6 @@ describe('records', () => {
       remote: '10.0.0.1:5',
       via: 'tunnel',
       application: 'psql',
-      upstreamPid: 7,
       endsAt: TIME,
     }),
     session_refused: records.sessionRefused(TIME, {
@@ -85,7 +84,6 @@ describe('records', () => {
       remote: '10.0.0.1:5',
       via: 'tunnel',
       application: 'psql',
-      upstream_pid: 7,
       ends_at: '2025-01-31T10:00:00.000Z',
     });
     expect(JSON.parse(lines.session_ended!)).toMatchObject({ duration_ms: 13, bytes_in: 1, bytes_out: 2 });

@@ -20,7 +20,6 @@ describe('the lines of a statement', () => {
       start: START,
       protocol: 'extended',
       prepared: 'P0_1',
-      parameters: 2,
     });
     expect(line(length)).toEqual({
       event: 'statement',
@@ -33,7 +32,6 @@ describe('the lines of a statement', () => {
       start: '2025-01-31T10:00:00.123Z',
       protocol: 'extended',
       prepared: 'P0_1',
-      parameters: 2,
       text: 'SELECT 1',
     });
   });
@@ -99,7 +97,7 @@ describe('the lines of a statement', () => {
       .map((bytes) => Buffer.from(bytes).toString('latin1'));
     fc.assert(
       fc.property(byteString, fc.double(), fc.nat(), (name, number, id) => {
-        const intent = { start: START, protocol: 'extended' as const, prepared: name, parameters: number };
+        const intent = { start: START, protocol: 'extended' as const, prepared: name };
         const called = line(lines.intent(id, jsonText('x'), intent)) as Record<string, unknown>;
         expect(called.prepared ?? '').toBe(name);
         expect(called.id).toBe(`s_1.${id}`);
