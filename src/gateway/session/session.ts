@@ -99,7 +99,6 @@ export class Session {
       copyInBegan: () => this.#clientLoop.copyInBegan(),
       copyInEnded: () => this.#clientLoop.copyInEnded(),
       backendKey: (processId, secret) => this.#ownKey(processId, secret),
-      ready: () => {},
       fail: (error) => this.finish(error),
     });
   }

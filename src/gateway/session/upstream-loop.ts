@@ -49,8 +49,6 @@ export interface UpstreamLoopDeps {
   copyInEnded(): void;
   /** The server's cancel key; what the client gets in its place. */
   backendKey(processId: number, secret: Buffer): Buffer;
-  /** ReadyForQuery: the transaction status (`I`, `T`, `E`). */
-  ready(status: string): void;
   fail(error: GwError): void;
 }
 
@@ -281,7 +279,6 @@ export class UpstreamLoop implements ScanHandler {
     this.#rows = 0;
     this.#bytes = 0;
     if (status === 'I' && operations.count === 0) names.clearPortals();
-    this.#deps.ready(status);
   }
 
   /** PREPARE, DEALLOCATE ALL and DISCARD ALL change the names that the wire shares with SQL. */
