@@ -14,7 +14,7 @@ import { PEER_TITLES, type PeerName } from './peers.ts';
 import { HAS_PROC } from './processes.ts';
 import { findPrograms, type Programs } from './programs.ts';
 import { type CaseReport, formatGoals, formatReport, isMet } from './report.ts';
-import { fill, startWorld, type World } from './world.ts';
+import { fillAndWarm, startWorld, type World } from './world.ts';
 
 const QUICK = { rounds: 1, seconds: 1, megabytes: 100, sessions: 500 };
 const FULL = { rounds: 5, seconds: 3, megabytes: 1_024, sessions: 5_000 };
@@ -95,8 +95,8 @@ async function main(settings: Settings): Promise<void> {
       .join(', '),
   );
   print(`${settings.rounds} interleaved rounds of ${settings.seconds} s; medians; ratios inside a round.`);
-  progress('filling the tables');
-  await fill(world, SCALE);
+  progress('filling the tables, warming up');
+  await fillAndWarm(world, SCALE);
   const reports: CaseReport[] = [];
   for (const entry of settings.cases) {
     if (entry.needsPgbench && !programs.pgbench) continue;
