@@ -70,7 +70,7 @@ const TRANSFERS: readonly Transfer[] = [
 export const BULK_CASES: readonly Case[] = TRANSFERS.map((transfer) => ({
   name: transfer.name,
   summary: transfer.title,
-  needsPgbench: true,
+  needsPgbench: false,
   run: async (bench) => [await measureTransfer(bench, transfer)],
 }));
 

@@ -30,7 +30,7 @@ export const MEMORY: Case = {
   needsPgbench: false,
   async run(bench) {
     const reports = [await idleSessions(bench)];
-    if (HAS_PROC && bench.world.programs.pgbench) reports.push(await slowReader(bench));
+    if (HAS_PROC) reports.push(await slowReader(bench));
     return reports;
   },
 };
@@ -92,11 +92,11 @@ function idleReport(sessions: number, at: Record<'before' | 'after' | 'closed', 
       kb(name, 'used', 'closed').toFixed(2),
       (at.before[name].resident / 2 ** 20).toFixed(0),
     ]),
-    note: 'After garbage collection. "resident" includes what the heap has grown by on the way there.',
+    note: 'After garbage collection. "resident" is what the system counts, with whatever the heap gained or gave back meanwhile; the larger counts.',
     goals: NAMES.map((name) => ({
-      what: `memory of an idle session: ${name}, resident`,
+      what: `memory of an idle session: ${name}`,
       wanted: { atMost: GOALS_KB[name] },
-      measured: kb(name, 'resident'),
+      measured: Math.max(kb(name, 'resident'), kb(name, 'used')),
       unit: 'KB',
     })),
     data: at,
