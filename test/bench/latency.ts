@@ -20,7 +20,7 @@ export const LATENCY: Case = {
   async run(bench) {
     const program = bench.world.programs.pgbench!;
     const measure = async (peer: Peer): Promise<Percentiles> => {
-      const options = { program, protocol: 'prepared', clients: 1, seconds: bench.seconds } as const;
+      const options = { program, protocol: 'prepared', clients: 1, length: bench } as const;
       const { latencies } = await pgbench(peer, { ...options, latencies: true });
       return { p50: percentile(latencies, 50), p99: percentile(latencies, 99) };
     };

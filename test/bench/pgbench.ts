@@ -13,7 +13,7 @@ export interface PgbenchOptions {
   readonly program: string;
   readonly protocol: Protocol;
   readonly clients: number;
-  readonly seconds: number;
+  readonly length: { readonly seconds: number } | { readonly transactionsPerClient: number };
   /** A new connection for each transaction (-C). */
   readonly reconnect?: boolean;
   /** Keep each transaction's latency. */
@@ -42,11 +42,12 @@ export async function pgbench(peer: Peer, options: PgbenchOptions): Promise<Pgbe
 }
 
 async function runOnce(peer: Peer, options: PgbenchOptions): Promise<PgbenchResult> {
-  const { protocol, clients, seconds } = options;
+  const { protocol, clients, length } = options;
   const folder = options.latencies
     ? mkdtempSync(join(tmpdir(), `gw-test-${process.pid}-latency-`))
     : undefined;
-  const args = ['-n', '-S', '-M', protocol, '-c', String(clients), '-T', String(seconds)];
+  const end = 'seconds' in length ? ['-T', `${length.seconds}`] : ['-t', `${length.transactionsPerClient}`];
+  const args = ['-n', '-S', '-M', protocol, '-c', String(clients), ...end];
   if (options.reconnect) args.push('-C');
   if (folder) args.push('-l', `--log-prefix=${join(folder, 'log')}`);
   const before = peer.processes.map(({ pid }) => cpuMicros(pid));

@@ -51,7 +51,13 @@ export const SHARING: Case = {
 
 async function measure({ world, seconds }: Bench, peer: Peer): Promise<Shared> {
   const program = world.programs.pgbench!;
-  const options = { program, protocol: 'prepared', clients: 1, seconds, latencies: true } as const;
+  const options = {
+    program,
+    protocol: 'prepared',
+    clients: 1,
+    length: { seconds },
+    latencies: true,
+  } as const;
   const p99 = async (): Promise<number> => percentile((await pgbench(peer, options)).latencies, 99);
   const quiet = await p99();
   const stop = new AbortController();

@@ -44,7 +44,7 @@ export const THROUGHPUT_CASES: readonly Case[] = (['prepared', 'simple', 'extend
 async function throughput(bench: Bench, protocol: Protocol, clients: Clients): Promise<CaseReport> {
   const program = bench.world.programs.pgbench!;
   const measure = async (peer: Peer): Promise<Rated> => {
-    const { perSecond, cpu } = await pgbench(peer, { program, protocol, clients, seconds: bench.seconds });
+    const { perSecond, cpu } = await pgbench(peer, { program, protocol, clients, length: bench });
     return { rate: perSecond, cpu };
   };
   const what = `${protocol}, ${clients} client${clients === 1 ? '' : 's'}`;

@@ -208,7 +208,7 @@ export async function fillAndWarm({ postgres, programs, peers }: World, scale: n
   await postgres.query('checkpoint');
   if (!programs.pgbench) return;
   for (const peer of peers) {
-    const options = { program: programs.pgbench, clients: 4, seconds: WARM_UP_SECONDS } as const;
+    const options = { program: programs.pgbench, clients: 4, length: { seconds: WARM_UP_SECONDS } } as const;
     for (const protocol of ['prepared', 'simple'] as const) await pgbench(peer, { ...options, protocol });
   }
 }
