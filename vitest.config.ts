@@ -5,8 +5,17 @@ const RETRIES = process.env.CI ? 1 : 0;
 
 // Four groups by what they need: unit (nothing), wire (nothing, heavier), integration (a real
 // PostgreSQL, identity provider and gateway), e2e (the CLI as a child process, in a pty).
-const project = (name: string, include: string[], testTimeout: number) => ({
-  test: { name, include, testTimeout, hookTimeout: 60_000, retry: RETRIES, environment: 'node' as const },
+const project = (name: string, include: string[], testTimeout: number, isolate = true) => ({
+  test: {
+    name,
+    isolate,
+    setupFiles: ['test/support/remove-temp.ts'],
+    include,
+    testTimeout,
+    hookTimeout: 60_000,
+    retry: RETRIES,
+    environment: 'node' as const,
+  },
 });
 
 /** `.ci/run` names a file that it counts from; vitest's own summary is for people. */
@@ -18,7 +27,12 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     projects: [
-      project('unit', ['test/unit/**/*.test.ts', 'test/tidy.test.ts', 'test/wire/**/*.test.ts'], 10_000),
+      project(
+        'unit',
+        ['test/unit/**/*.test.ts', 'test/tidy.test.ts', 'test/wire/**/*.test.ts'],
+        10_000,
+        false,
+      ),
       project('integration', ['test/integration/**/*.test.ts'], 60_000),
       project('e2e', ['test/e2e/**/*.test.ts'], 60_000),
     ],

@@ -8,12 +8,11 @@ import { join } from 'node:path';
  */
 const PREFIX = 'gw-test-';
 const made = new Set<string>();
-const removeAll = (): void => made.forEach(remove);
+export const removeAll = (): void => made.forEach(remove);
 let swept = false;
 
-// vitest ends its workers without an exit event. Hooks run last-in first-out: this one after the file's own.
-if (process.env.VITEST) (await import('vitest')).afterAll(removeAll);
-else process.once('exit', removeAll);
+// vitest ends its workers without an exit event: there remove-temp.ts does it after each test file.
+if (!process.env.VITEST) process.once('exit', removeAll);
 
 /** Makes a folder in the system's temp folder. It can be disposed (`using`), else it goes when the test file or process ends. */
 export function tempDir(label = 'x'): { readonly path: string; [Symbol.dispose](): void } {
